@@ -1,0 +1,132 @@
+"""From YAML and ``--set`` to a :class:`RunConfig`, with the key named when something is wrong."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from edgestill.config.tree import RunConfig
+from edgestill.errors import ConfigurationError
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a YAML file, apply ``dotted.key=value`` overrides and check the whole.
+
+    Relative paths in the file are taken from the file's folder; those of an override, from the
+    working directory.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is not a mapping, or a key is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    try:
+        tree = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{path}: not valid YAML: {reason}") from error
+    if not isinstance(tree, dict):
+        raise ConfigurationError(f"{path}: expected a mapping of keys, got {type(tree).__name__}")
+    _anchor_paths(tree, path.resolve().parent)
+    return resolve(tree, overrides, where=str(path))
+
+
+def resolve(
+    tree: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str = "configuration"
+) -> RunConfig:
+    """Check a tree of plain values, after overrides.
+
+    Raises:
+        ConfigurationError: naming the first wrong key, what was wrong and what would be right.
+    """
+    plain: Any = {**tree}
+    for override in overrides:
+        plain = _with_override(plain, override)
+    try:
+        return RunConfig.model_validate(plain)
+    except ValidationError as error:
+        raise ConfigurationError(f"{where}: {_first_reason(error)}") from error
+
+
+def dump(config: RunConfig) -> str:
+    """Return the resolved tree as YAML that :func:`load` reads back to an equal tree."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def digest(config: RunConfig) -> str:
+    """Return 16 hex digits that name what the numbers of a run depend on.
+
+    The name, the telemetry and the engine change no number, so they are left out.
+    """
+    plain = config.model_dump(mode="json", exclude={"name", "telemetry", "engine", "comparisons"})
+    return hashlib.blake2b(yaml.safe_dump(plain).encode(), digest_size=8).hexdigest()
+
+
+def _with_override(tree: Any, override: str) -> Any:
+    key, separator, text = override.partition("=")
+    if not separator or not key:
+        raise ConfigurationError(f"--set {override}: expected dotted.key=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"--set {key}: {text!r} is not a YAML value") from error
+    return _put(tree, key.split("."), value, key)
+
+
+def _put(node: Any, path: list[str], value: Any, key: str) -> Any:
+    """Return ``node`` with ``value`` at ``path``; list items are addressed by their index."""
+    if not path:
+        return value
+    head, *rest = path
+    if isinstance(node, list | tuple):
+        if not head.isdigit() or int(head) >= len(node):
+            raise ConfigurationError(
+                f"--set {key}: {head!r} is no index of a list of {len(node)} items"
+            )
+        items = list(node)
+        items[int(head)] = _put(items[int(head)], rest, value, key)
+        return items
+    if node is not None and not isinstance(node, dict):
+        raise ConfigurationError(f"--set {key}: {head!r} lies below a plain value")
+    branch = dict(node or {})
+    branch[head] = _put(branch.get(head), rest, value, key)
+    return branch
+
+
+def _anchor_paths(node: Any, folder: Path) -> None:
+    """Make every relative ``path`` in the tree absolute, in place."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "path" and isinstance(value, str):
+                node[key] = str(folder / value)
+            else:
+                _anchor_paths(value, folder)
+    elif isinstance(node, list):
+        for item in node:
+            _anchor_paths(item, folder)
+
+
+def _first_reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "root"
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(tuple(first["loc"][:-1]))
+        return f"{key}: unknown key; known here: {', '.join(known)}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key}: {message[0].lower()}{message[1:]} (got {first['input']!r})"
+
+
+def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the section at ``path``, walking the declared types."""
+    schema: dict[str, Any] = RunConfig.model_json_schema()
+    definitions = schema.get("$defs", {})
+    node = schema
+    for part in path:
+        node = node.get("items", {}) if isinstance(part, int) else node["properties"].get(part, {})
+        node = definitions.get(node.get("$ref", "").rpartition("/")[2], node)
+    return list(node.get("properties", {}))

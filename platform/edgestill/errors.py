@@ -1,0 +1,40 @@
+"""Every exception that edgestill raises on purpose.
+
+EdgestillError
+├── InputError            what the user gave is wrong; the command line exits 2
+│   ├── ConfigurationError    a key of the configuration
+│   ├── DataError             a file of a dataset
+│   └── CheckpointError       a saved run that cannot be taken up
+├── FrameError            bytes from another tier that are not a valid frame
+└── RunError              a run that began and failed; the command line exits 3
+
+Each message is one line: what was wrong, where (file, key, device, round), and what would be right.
+"""
+
+
+class EdgestillError(Exception):
+    """Root of all exceptions raised on purpose."""
+
+
+class InputError(EdgestillError):
+    """What the user gave is wrong."""
+
+
+class ConfigurationError(InputError):
+    """A key of the configuration is unknown, of the wrong type or out of range."""
+
+
+class DataError(InputError):
+    """A file of a dataset is missing, truncated or contradicts its manifest."""
+
+
+class CheckpointError(InputError):
+    """A saved run cannot be taken up."""
+
+
+class FrameError(EdgestillError):
+    """Bytes from another tier are not a valid frame; nothing was decoded from them."""
+
+
+class RunError(EdgestillError):
+    """A run that began could not be finished."""
