@@ -1,0 +1,26 @@
+"""The simulated fleet: profiles, traces, what work costs, and all devices on a virtual clock."""
+
+from edgestill.fleet.fleet import Fleet, GroupMeans
+from edgestill.fleet.groups import PANEL_SIZE
+from edgestill.fleet.profiles import DeviceProfile, profile, profiles
+from edgestill.fleet.spend import Spent, Vitals, Work, compute_share, fits, spend
+from edgestill.fleet.traces import FleetTrace, Trace, fleet_trace, trace
+
+__all__ = [
+    "PANEL_SIZE",
+    "DeviceProfile",
+    "Fleet",
+    "FleetTrace",
+    "GroupMeans",
+    "Spent",
+    "Trace",
+    "Vitals",
+    "Work",
+    "compute_share",
+    "fits",
+    "fleet_trace",
+    "profile",
+    "profiles",
+    "spend",
+    "trace",
+]
