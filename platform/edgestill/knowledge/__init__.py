@@ -1,0 +1,38 @@
+"""What the teacher knows, who gets which of it, and how a student learns from it."""
+
+from edgestill.knowledge.bank import KnowledgeBank
+from edgestill.knowledge.coefficients import Coefficients, coefficients
+from edgestill.knowledge.frames import KnowledgeBatch, SampleLayout, decode_frame, split_frame
+from edgestill.knowledge.losses import align_loss, distill_loss, resource_loss, task_loss
+from edgestill.knowledge.projection import Projection, fit_projection, project
+from edgestill.knowledge.projection_frame import decode_projection, encode_projection
+from edgestill.knowledge.selection import relevance, select
+from edgestill.knowledge.store import load_bank, save_bank
+from edgestill.knowledge.summary import Summary, decode_summary, encode_summary, summarize
+
+__all__ = [
+    "Coefficients",
+    "KnowledgeBank",
+    "KnowledgeBatch",
+    "Projection",
+    "SampleLayout",
+    "Summary",
+    "align_loss",
+    "coefficients",
+    "decode_frame",
+    "decode_projection",
+    "decode_summary",
+    "distill_loss",
+    "encode_projection",
+    "encode_summary",
+    "fit_projection",
+    "load_bank",
+    "project",
+    "relevance",
+    "resource_loss",
+    "save_bank",
+    "select",
+    "split_frame",
+    "summarize",
+    "task_loss",
+]
