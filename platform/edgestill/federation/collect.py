@@ -1,0 +1,104 @@
+"""From a round's replies to what the coordinator needs of them."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from flwr.app import Message
+
+from edgestill.errors import FrameError, RunError
+from edgestill.federation.fold import combine, fold, read_sum, read_update
+from edgestill.federation.messages import METRICS, UPDATE
+from edgestill.federation.update import Aggregate, Update
+
+log = logging.getLogger(__name__)
+
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """A round's replies, sorted out.
+
+    Attributes:
+        figures: device to its reported figures, in order of device.
+        total: the sum of the summable updates.
+        updates: device to its update, where the strategy needs each.
+        failures: reason to how many devices failed for it.
+        first_failure: the first failure's whole text, with its traceback if it had one.
+    """
+
+    figures: dict[int, Figures]
+    total: Aggregate | None
+    updates: dict[int, Update]
+    failures: Counter[str]
+    first_failure: str
+
+
+def collect(
+    replies: Iterable[Message], device_of: Mapping[int, int], *, fingerprint: int, round_number: int
+) -> Collected:
+    """Sort out replies; a reply that is an error or damaged is counted by reason, never dropped.
+
+    Args:
+        replies: of devices, and sums of cohorts or fogs.
+        device_of: node id to device.
+        fingerprint: of the model, on every frame.
+        round_number: for the log.
+    """
+    figures: dict[int, Figures] = {}
+    updates: dict[int, Update] = {}
+    totals: list[Aggregate | None] = []
+    failures: Counter[str] = Counter()
+    first_failure = ""
+    for reply in replies:
+        if reply.has_content() and (total := read_sum(reply)) is not None:
+            totals.append(total)
+            continue
+        device = device_of[reply.metadata.src_node_id]
+        try:
+            totals.append(_take(reply, device, figures, updates, fingerprint))
+        except (FrameError, RunError) as error:
+            text = str(error)
+            failures[_reason(reply, text)] += 1
+            first_failure = first_failure or text
+            log.error(
+                "%s",
+                text.strip().splitlines()[-1],
+                extra={"round": round_number, "device": device, "stage": "collect"},
+            )
+    return Collected(
+        figures=dict(sorted(figures.items())),
+        total=combine(totals),
+        updates=dict(sorted(updates.items())),
+        failures=failures,
+        first_failure=first_failure,
+    )
+
+
+def _take(
+    reply: Message,
+    device: int,
+    figures: dict[int, Figures],
+    updates: dict[int, Update],
+    fingerprint: int,
+) -> Aggregate | None:
+    """Enter one device's reply; give its update as a sum if it may be summed."""
+    if reply.has_error():
+        raise RunError(reply.error.reason or f"error {reply.error.code}")
+    total = fold([reply], fingerprint).total
+    if UPDATE in reply.content.config_records:
+        updates[device] = read_update(reply, fingerprint)
+    figures[device] = cast(Figures, dict(reply.content.metric_records[METRICS]))
+    return total
+
+
+def _reason(reply: Message, text: str) -> str:
+    """Return a short label of bounded variety: the kind of the exception, or the error's code."""
+    if not reply.has_error():
+        return "frame"
+    last = text.strip().splitlines()[-1] if text.strip() else ""
+    name = last.partition(":")[0].rpartition(".")[2]
+    return name if name.isidentifier() else f"code_{reply.error.code}"

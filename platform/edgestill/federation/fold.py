@@ -1,0 +1,93 @@
+"""Replies are summed where they arise: in a cohort, in a fog, at the latest in the coordinator."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+
+from edgestill.codec import decode_arrays
+from edgestill.federation.messages import FRAME, METRICS, UPDATE
+from edgestill.federation.update import Aggregate, Update
+
+SUM_ARRAYS, SUM_KEYS = "sum-arrays", "sum-keys"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """Replies without the updates that could be summed, and the sum of those (None for none)."""
+
+    replies: list[Message]
+    total: Aggregate | None
+
+
+def read_update(reply: Message, fingerprint: int) -> Update:
+    """Decode a device's update.
+
+    Raises:
+        FrameError: the frame is damaged or of another model.
+    """
+    frame = cast(bytes, reply.content.config_records[UPDATE][FRAME])
+    examples = cast(int, reply.content.metric_records[METRICS]["num-examples"])
+    return Update(delta=decode_arrays(frame, fingerprint=fingerprint), examples=examples)
+
+
+def fold(replies: Iterable[Message], fingerprint: int) -> Folded:
+    """Take the summable updates out of replies and add them up; other messages pass unchanged.
+
+    Raises:
+        FrameError: an update's frame is damaged or of another model.
+    """
+    total: Aggregate | None = None
+    rest: list[Message] = []
+    for reply in replies:
+        if reply.has_content() and _summable(reply):
+            one = Aggregate.of(read_update(reply, fingerprint))
+            total = one if total is None else total + one
+            del reply.content[UPDATE]
+        rest.append(reply)
+    return Folded(replies=rest, total=total)
+
+
+def combine(totals: Sequence[Aggregate | None]) -> Aggregate | None:
+    """Add the sums of several cohorts or fogs."""
+    present = [total for total in totals if total is not None]
+    return sum(present[1:], present[0]) if present else None
+
+
+def sum_message(total: Aggregate, request: Message) -> Message:
+    """Wrap a sum as one more reply."""
+    arrays = ArrayRecord(
+        {str(number): Array(values) for number, values in enumerate(total.sums.values())}
+    )
+    keys = ConfigRecord(
+        {
+            "names": [name for name, _ in total.sums],
+            "weights": [total.weights[key] for key in total.sums],
+            "magnitude": total.magnitude,
+            "updates": total.updates,
+        }
+    )
+    return Message(RecordDict({SUM_ARRAYS: arrays, SUM_KEYS: keys}), reply_to=request)
+
+
+def read_sum(message: Message) -> Aggregate | None:
+    """Unwrap :func:`sum_message`; None when the message carries no sum."""
+    if not message.has_content() or SUM_KEYS not in message.content.config_records:
+        return None
+    keys = message.content.config_records[SUM_KEYS]
+    arrays = [array.numpy() for array in message.content.array_records[SUM_ARRAYS].values()]
+    names = cast(list[str], keys["names"])
+    blocks = [(name, array.shape) for name, array in zip(names, arrays, strict=True)]
+    return Aggregate(
+        {block: array.astype(np.int64) for block, array in zip(blocks, arrays, strict=True)},
+        dict(zip(blocks, cast(list[int], keys["weights"]), strict=True)),
+        cast(float, keys["magnitude"]),
+        cast(int, keys["updates"]),
+    )
+
+
+def _summable(reply: Message) -> bool:
+    records = reply.content.config_records
+    return UPDATE in records and records[UPDATE].get("reduce") == "sum"

@@ -1,0 +1,26 @@
+"""Flower's ServerApp of a federation: the coordinator's rounds over whatever grid it is given."""
+
+from collections.abc import Callable
+
+from flwr.app import Context
+from flwr.serverapp import Grid, ServerApp
+
+from edgestill.federation.checkpoint import Checkpoint
+from edgestill.federation.coordinator import Coordinator, RunState, Surroundings
+
+
+def make_server_app(
+    surroundings: Surroundings,
+    *,
+    resume_from: Checkpoint | None = None,
+    on_finished: Callable[[RunState], None],
+) -> ServerApp:
+    """Build the app; ``on_finished`` gets the state after the last round."""
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        del context
+        on_finished(Coordinator(grid, surroundings).run(resume_from))
+
+    return app

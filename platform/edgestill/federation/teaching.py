@@ -1,0 +1,111 @@
+"""The teacher learns once, on public data; its knowledge is kept in a bank on disk."""
+
+import json
+import os
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgestill.errors import CheckpointError
+from edgestill.federation.world import World
+from edgestill.knowledge import KnowledgeBank, fit_projection, load_bank, save_bank
+from edgestill.models import load_factory, measure_cost
+from edgestill.seeds import derive_seed
+from edgestill.training import EpochScore, evaluate, fit_centrally
+
+BANK_FILE, REPORT_FILE = "bank.safetensors", "teacher.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """A trained teacher's knowledge, and its row of the report."""
+
+    bank: KnowledgeBank
+    report: dict[str, Any]
+
+
+def teach(world: World) -> Generator[EpochScore, None, Taught]:
+    """Train the teacher, yielding each epoch's score, and return its knowledge.
+
+    Raises:
+        ConfigurationError: the factory cannot be loaded.
+        RunError: the teacher's outputs are not finite.
+    """
+    started = time.perf_counter()
+    config, dataset = world.config, world.dataset
+    seed = derive_seed(config.seed, "teacher")
+    factory = load_factory(config.teacher.factory, key="teacher.factory")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = factory(world.family.modalities, dataset.classes, width=1.0)
+        last = None
+        for last in fit_centrally(module, dataset, config.teacher, seed):
+            yield last
+    module.eval()
+    everything = dict.fromkeys(dataset.kinds, 1.0)
+    sample = {kind: torch.zeros(1, *shape) for kind, shape in world.family.modalities.items()}
+    cost = measure_cost(module, sample)
+    report = {
+        "accuracy": evaluate(module, dataset, dataset.splits["test"], everything).accuracy,
+        "validation_accuracy": evaluate(
+            module, dataset, dataset.splits["validation"], everything
+        ).accuracy,
+        "accuracy_by_kind": {
+            kind: evaluate(module, dataset, dataset.splits["test"], {kind: 1.0}).accuracy
+            for kind in dataset.kinds
+        },
+        "epochs": 0 if last is None else last.epoch,
+        "parameters": cost.parameters,
+        "flops_per_sample": cost.forward_flops,
+        "bytes": cost.inference_memory_bytes(),
+        "wall_s": time.perf_counter() - started,
+    }
+    return Taught(bank=_bank(world, module), report=report)
+
+
+def save_taught(taught: Taught, folder: Path) -> None:
+    """Write the bank and the report; the report last, as the sign that both are whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_bank(taught.bank, folder / BANK_FILE)
+    partial = folder / f"{REPORT_FILE}.partial"
+    partial.write_text(json.dumps(taught.report), encoding="utf-8")
+    os.replace(partial, folder / REPORT_FILE)
+
+
+def load_taught(world: World, folder: Path) -> Taught | None:
+    """Read what :func:`save_taught` wrote; None when there is none.
+
+    Raises:
+        CheckpointError: the files are damaged or made from another dataset.
+    """
+    path = folder / REPORT_FILE
+    if not path.exists():
+        return None
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not valid JSON: {error}") from error
+    return Taught(bank=load_bank(folder / BANK_FILE, world.dataset), report=report)
+
+
+def _bank(world: World, module: torch.nn.Module) -> KnowledgeBank:
+    public = world.dataset.splits["public"]
+    return KnowledgeBank.build(
+        module,
+        world.dataset,
+        public,
+        fit_projection(world.dataset.inputs(public)),
+        width=_student_width(world),
+    )
+
+
+def _student_width(world: World) -> int:
+    """Return the width of the student's embeddings, which the teacher's are reduced to."""
+    sample = {kind: torch.zeros(1, *shape) for kind, shape in world.family.modalities.items()}
+    module = world.family.module(1.0).eval()
+    with torch.inference_mode():
+        return int(module(sample).fused.shape[-1])
