@@ -1,0 +1,9 @@
+"""Thin shells that give the platform's objects a process: the only place where Ray appears."""
+
+from edgestill.actors.cluster import cluster, start_actor
+from edgestill.actors.grid import RayGrid
+from edgestill.actors.pool import Pool
+from edgestill.actors.teacher import Teacher, TeacherSource
+from edgestill.actors.telemetry import Telemetry
+
+__all__ = ["Pool", "RayGrid", "Teacher", "TeacherSource", "Telemetry", "cluster", "start_actor"]
