@@ -11,7 +11,7 @@ from edgestill.actors.cohort import Cohort
 from edgestill.actors.fog import Fog
 from edgestill.config import EngineConfig
 from edgestill.errors import RunError
-from edgestill.telemetry import MetricStore
+from edgestill.telemetry import MetricStore, log_fields
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,8 @@ class Pool:
         ray.kill(self.cohorts[cohort])
         self.cohorts[cohort] = self._new_cohort(cohort)
         self._store.inc("edgestill_actor_restarts_total", tier="cohort")
-        log.warning("cohort %d was replaced", cohort, extra={"stage": "pool"})
+        with log_fields(stage="pool"):
+            log.warning("cohort %d was replaced", cohort)
 
     def close(self) -> None:
         """End all actors of the pool."""

@@ -4,7 +4,7 @@ from edgestill.federation.alone import AloneCoordinator, alone_config, without_t
 from edgestill.federation.central import distil_centrally
 from edgestill.federation.checkpoint import Checkpoint, CheckpointFolder
 from edgestill.federation.client_app import make_client_app
-from edgestill.federation.coordinator import Coordinator, Observer, RunState, Surroundings
+from edgestill.federation.coordinator import Coordinator, Observer, Surroundings
 from edgestill.federation.fold import Folded, combine, fold, sum_message
 from edgestill.federation.local_grid import (
     FIRST_NODE_ID,
@@ -15,6 +15,7 @@ from edgestill.federation.local_grid import (
     set_message_id,
 )
 from edgestill.federation.participants import Member
+from edgestill.federation.run_state import RunState
 from edgestill.federation.server_app import make_server_app
 from edgestill.federation.sources import (
     BankSource,

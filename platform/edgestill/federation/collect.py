@@ -12,8 +12,11 @@ from edgestill.errors import FrameError, RunError
 from edgestill.federation.fold import combine, fold, read_sum, read_update
 from edgestill.federation.messages import METRICS, UPDATE
 from edgestill.federation.update import Aggregate, Update
+from edgestill.telemetry import log_fields
 
 log = logging.getLogger(__name__)
+
+NO_REPLY = "NoReply"
 
 Figures = Mapping[str, float]
 
@@ -38,15 +41,14 @@ class Collected:
 
 
 def collect(
-    replies: Iterable[Message], device_of: Mapping[int, int], *, fingerprint: int, round_number: int
+    replies: Iterable[Message], device_of: Mapping[int, int], *, fingerprint: int
 ) -> Collected:
-    """Sort out replies; a reply that is an error or damaged is counted by reason, never dropped.
+    """Sort out replies; one that is an error, damaged or missing is counted by reason.
 
     Args:
         replies: of devices, and sums of cohorts or fogs.
-        device_of: node id to device.
+        device_of: node id to device, of all that were asked.
         fingerprint: of the model, on every frame.
-        round_number: for the log.
     """
     figures: dict[int, Figures] = {}
     updates: dict[int, Update] = {}
@@ -64,11 +66,12 @@ def collect(
             text = str(error)
             failures[_reason(reply, text)] += 1
             first_failure = first_failure or text
-            log.error(
-                "%s",
-                text.strip().splitlines()[-1],
-                extra={"round": round_number, "device": device, "stage": "collect"},
-            )
+            with log_fields(device=device, stage="collect"):
+                log.error("%s", text.strip().splitlines()[-1])
+    missing = len(device_of) - len(figures) - failures.total()
+    if missing > 0:
+        failures[NO_REPLY] += missing
+        first_failure = first_failure or f"{missing} devices gave no reply in time"
     return Collected(
         figures=dict(sorted(figures.items())),
         total=combine(totals),

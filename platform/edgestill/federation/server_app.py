@@ -6,7 +6,8 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from edgestill.federation.checkpoint import Checkpoint
-from edgestill.federation.coordinator import Coordinator, RunState, Surroundings
+from edgestill.federation.coordinator import Coordinator, Surroundings
+from edgestill.federation.run_state import RunState
 
 
 def make_server_app(

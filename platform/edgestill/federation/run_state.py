@@ -1,0 +1,81 @@
+"""What changes from round to round, and how it goes into a checkpoint and comes back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from flwr.serverapp.strategy import FedAvg
+from numpy.typing import NDArray
+
+from edgestill.allocation import Decision
+from edgestill.federation.checkpoint import Checkpoint
+from edgestill.federation.strategies import optimizer_state, restore_optimizer_state
+from edgestill.fleet import Fleet
+from edgestill.models import Arrays
+from edgestill.telemetry import MetricStore
+
+
+@dataclass(slots=True, kw_only=True)
+class RunState:
+    """The state of a federation after a round.
+
+    Attributes:
+        arrays: the global model.
+        round_number: the last finished round, 0 before the first.
+        decision: the allocator's last.
+        rows: of the report, one for each finished round.
+        selected_classes: [K], how many public samples of each class were selected so far.
+    """
+
+    arrays: Arrays
+    selected_classes: NDArray[np.int64]
+    round_number: int = 0
+    decision: Decision | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def to_checkpoint(
+    state: RunState, fleet: Fleet, strategy: FedAvg, store: MetricStore
+) -> Checkpoint:
+    """Return everything that the next round depends on."""
+    return Checkpoint(
+        round_number=state.round_number,
+        arrays={
+            **_under("model", state.arrays),
+            **_under("fleet", fleet.state()),
+            **_under("strategy", optimizer_state(strategy)),
+        },
+        plain={
+            "rows": state.rows,
+            "decision": None if state.decision is None else state.decision.to_plain(),
+            "selected_classes": state.selected_classes.tolist(),
+            "store": store.state(),
+        },
+    )
+
+
+def from_checkpoint(
+    checkpoint: Checkpoint, fleet: Fleet, strategy: FedAvg, store: MetricStore
+) -> RunState:
+    """Return the state of a checkpoint, and put the fleet, the strategy and the metrics back."""
+    plain = checkpoint.plain
+    fleet.restore(_below("fleet", checkpoint.arrays))
+    restore_optimizer_state(strategy, _below("strategy", checkpoint.arrays))
+    store.restore(plain["store"])
+    return RunState(
+        arrays=_below("model", checkpoint.arrays),
+        round_number=checkpoint.round_number,
+        decision=None if plain["decision"] is None else Decision.from_plain(plain["decision"]),
+        rows=list(plain["rows"]),
+        selected_classes=np.array(plain["selected_classes"], np.int64),
+    )
+
+
+def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+
+
+def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    start = f"{prefix}/"
+    return {n.removeprefix(start): array for n, array in arrays.items() if n.startswith(start)}
