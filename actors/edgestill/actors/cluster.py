@@ -1,20 +1,23 @@
 """Getting onto Ray: this machine by default, a cluster by address."""
 
-import logging
 import os
-import socket
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import ERROR
 from typing import Any
 
+import grpc  # type: ignore[import-untyped]
 import ray
 
-from edgestill.errors import InputError
-
-log = logging.getLogger(__name__)
+from edgestill.errors import EdgestillError, InputError, RunError
 
 PROBE_TIMEOUT_S = 5.0
 DEFAULT_GCS_PORT = 6379
+HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+"""gRPC's standard health service, which the head of every Ray cluster serves."""
+
 QUIET = {"RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
@@ -29,24 +32,23 @@ def cluster(address: str | None, *, cpus: int) -> Iterator[None]:
 
     Raises:
         InputError: the address is wrong, nothing listens there, or its Ray is another version.
+        EdgestillError: raised as it is where an actor raised it.
+        RunError: Ray itself failed inside the block.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    if address is not None:
-        _probe(address)
+    check_address(address)
     try:
-        ray.init(
-            address=address,
-            num_cpus=None if address else max(cpus, os.cpu_count() or 1),
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            namespace=None,
-        )
-    except (ConnectionError, RuntimeError) as error:
-        raise InputError(f"--address {address}: Ray refused: {_first_line(error)}") from error
-    try:
+        with _own_sigterm():
+            _connect(address, cpus)
         yield
+    except ray.exceptions.RayTaskError as error:
+        ours = _raised_on_purpose(error)
+        if ours is None:
+            raise
+        raise ours from error
+    except ray.exceptions.RayError as error:
+        raise RunError(f"{type(error).__name__}: {_first_line(error)}") from error
     finally:
         ray.shutdown()
 
@@ -64,19 +66,60 @@ def start_actor(kind: type, *arguments: Any, cpus: float, restarts: int = -1) ->
     return actor(kind).remote(*arguments)
 
 
-def _probe(address: str) -> None:
-    """Fail within seconds where ``ray.init`` would try for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
+def check_address(address: str | None) -> None:
+    """Fail within seconds where ``ray.init`` would try for minutes.
+
+    Raises:
+        InputError: the address is not ``HOST:PORT``, or no Ray head answers there.
+    """
+    if address is None:
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
         raise InputError(f"--address {address}: expected HOST:PORT, such as 10.0.0.5:6379")
+    with grpc.insecure_channel(address) as channel:
+        try:
+            channel.unary_unary(HEALTH_CHECK)(b"", timeout=PROBE_TIMEOUT_S)
+        except grpc.RpcError as error:
+            raise InputError(
+                f"--address {address}: no Ray head answers there ({error.code().name.lower()}); is "
+                f"it started, and is this its GCS port (default {DEFAULT_GCS_PORT})?"
+            ) from error
+
+
+def _connect(address: str | None, cpus: int) -> None:
     try:
-        with socket.create_connection((host, int(port)), timeout=PROBE_TIMEOUT_S):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"--address {address}: no Ray head answers there ({error}); is it started, and is this "
-            f"its GCS port (default {DEFAULT_GCS_PORT})?"
-        ) from error
+        ray.init(
+            # Without any address Ray would look for a cluster that happens to run here.
+            address=address or "local",
+            num_cpus=None if address else max(cpus, os.cpu_count() or 1),
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=ERROR,
+        )
+    except (ConnectionError, RuntimeError) as error:
+        where = f"--address {address}: " if address else ""
+        raise InputError(f"{where}Ray refused: {_first_line(error)}") from error
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep this process's handler of SIGTERM, which ``ray.init`` replaces by its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _raised_on_purpose(error: BaseException | None) -> EdgestillError | None:
+    """Return what an actor raised, out of the wrappers of each actor that it passed through."""
+    while isinstance(error, ray.exceptions.RayTaskError):
+        error = error.cause
+    return error if isinstance(error, EdgestillError) else None
 
 
 def _first_line(error: BaseException) -> str:

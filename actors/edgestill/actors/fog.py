@@ -1,5 +1,6 @@
 """An actor between cohorts and the cloud: it sums updates and caches knowledge."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -11,10 +12,15 @@ Kinds = tuple[str, ...]
 
 
 class Fog:
-    """Holds nothing that cannot be asked for again, so Ray may restart it and repeat its calls."""
+    """Holds nothing that cannot be asked for again, so Ray may restart it and repeat its calls.
 
-    def __init__(self, teacher: Any) -> None:
-        self._teacher = teacher
+    Args:
+        teacher: one handle. It comes in a list, because Ray logs an error for each handle that is
+            by itself an argument of an actor that may restart.
+    """
+
+    def __init__(self, teacher: Sequence[Any]) -> None:
+        (self._teacher,) = teacher
         self._layouts: dict[Kinds, SampleLayout] = {}
         self._records: dict[tuple[int, Kinds], bytes] = {}
 

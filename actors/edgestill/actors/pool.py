@@ -44,7 +44,7 @@ class Pool:
         self._app = ray.put(app)
         self._run_id = run_id
         self.fingerprint = fingerprint
-        self.fogs = [start_actor(Fog, teacher, cpus=0) for _ in range(config.fogs)]
+        self.fogs = [start_actor(Fog, [teacher], cpus=0) for _ in range(config.fogs)]
         self.cohorts = [self._new_cohort(index) for index in range(config.cohorts)]
         self._wait_until_ready()
         store.set("edgestill_actors", config.fogs, tier="fog")

@@ -25,6 +25,8 @@ from edgestill.training import EpochScore
 
 Kinds = tuple[str, ...]
 
+THREADS = 2
+
 
 class Teacher:
     """Holds the teacher's knowledge.
@@ -34,8 +36,8 @@ class Teacher:
     """
 
     def __init__(self, config: RunConfig, folder: Path) -> None:
-        # One thread, as on every actor: sums in another order would make another teacher.
-        torch.set_num_threads(1)
+        # The same number everywhere: sums in another order would make another teacher.
+        torch.set_num_threads(THREADS)
         self._config = config
         self._folder = folder
         self._taught: Taught | None = None

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -9,11 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
+import click
 import typer
 from rich.console import Console
 
 from edgestill.config import RunConfig, dump, load
-from edgestill.errors import InputError, RunError
+from edgestill.errors import EdgestillError, InputError
 
 app = typer.Typer(
     name="edgestill",
@@ -52,7 +54,8 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Train a fleet from a teacher and write a report."""
-    from edgestill.jobs import run_folder  # torch and Ray take seconds to import
+    from edgestill.actors import check_address  # torch and Ray take seconds to import
+    from edgestill.jobs import run_folder
     from edgestill.jobs.main_job import run_job
     from edgestill.report import closing_table
     from edgestill.telemetry import configure_logging
@@ -64,7 +67,10 @@ def run(
     elif config is not None:
         if from_round is not None:
             raise InputError("--from-round needs --resume")
-        folder, checkpoint = run_folder.create(load(config, overrides or ()), out), None
+        resolved = load(config, overrides or ())
+        _check(resolved)
+        check_address(address)
+        folder, checkpoint = run_folder.create(resolved, out), None
     else:
         raise InputError("expected CONFIG or --resume DIR")
     configure_logging(folder.log, quiet=quiet)
@@ -73,9 +79,9 @@ def run(
     try:
         report = run_job(folder, address=address, resume_from=checkpoint, quiet=quiet)
     except KeyboardInterrupt:
-        Console(stderr=True).print(
-            f"interrupted; go on with: edgestill run --resume {folder.path}", soft_wrap=True
-        )
+        again = ["edgestill", "run", "--resume", str(folder.path)]
+        again += [] if address is None else ["--address", address]
+        sys.stderr.write(f"interrupted; go on with: {shlex.join(again)}\n")
         raise
     console = Console()
     console.print(closing_table(report))
@@ -85,11 +91,8 @@ def run(
 @app.command()
 def validate(config: ConfigPath, overrides: Overrides = None, quiet: Quiet = False) -> None:
     """Check a configuration and the data that it names, and print it resolved."""
-    from edgestill.federation import World, make_strategy
-
     resolved = load(config, overrides or ())
-    make_strategy(resolved.federation)
-    World.build(resolved)
+    _check(resolved)
     if not quiet:
         sys.stdout.write(dump(resolved))
 
@@ -136,9 +139,21 @@ def _guarded(command: Callable[[], object]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except RunError as error:
+    except click.exceptions.NoArgsIsHelpError as error:
+        return error.exit_code
+    except click.ClickException as error:
+        return _complain(f"{error.format_message()} (see --help)", error.exit_code)
+    except EdgestillError as error:
         return _complain(str(error), 3)
     return result if isinstance(result, int) else 0
+
+
+def _check(config: RunConfig) -> None:
+    """Find what is wrong with a configuration or its data before anything is begun."""
+    from edgestill.federation import make_strategy, world_of
+
+    make_strategy(config.federation)
+    world_of(config)
 
 
 def _complain(text: str, code: int) -> int:

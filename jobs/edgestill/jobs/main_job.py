@@ -97,6 +97,8 @@ class _Job:
             for reference in teacher.lessons.options(num_returns="streaming").remote():
                 score = ray.get(reference)
                 advance(f"validation accuracy {score.validation_accuracy:.1%}")
+        accuracy = ray.get(teacher.report.remote())["accuracy"]
+        self._store.set("edgestill_accuracy_ratio", accuracy, model="teacher", split="test")
 
     def _source(self, teacher: Any) -> KnowledgeSource:
         if self._config.knowledge.selection == "none":

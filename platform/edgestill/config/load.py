@@ -26,20 +26,23 @@ def load(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from error
     try:
-        tree = yaml.safe_load(text) or {}
+        tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"{path}: not valid YAML: {reason}") from error
+    tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise ConfigurationError(f"{path}: expected a mapping of keys, got {type(tree).__name__}")
-    _anchor_paths(tree, path.resolve().parent)
-    return resolve(tree, overrides, where=str(path))
+    return resolve(_anchored(tree, path.resolve().parent), overrides, where=str(path))
 
 
 def resolve(
     tree: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str = "configuration"
 ) -> RunConfig:
     """Check a tree of plain values, after overrides.
+
+    Paths that are still relative are taken from the working directory, so that the resolved tree
+    means the same wherever it is written and read again.
 
     Raises:
         ConfigurationError: naming the first wrong key, what was wrong and what would be right.
@@ -48,7 +51,7 @@ def resolve(
     for override in overrides:
         plain = _with_override(plain, override)
     try:
-        return RunConfig.model_validate(plain)
+        return RunConfig.model_validate(_anchored(plain, Path.cwd()))
     except ValidationError as error:
         raise ConfigurationError(f"{where}: {_first_reason(error)}") from error
 
@@ -75,13 +78,17 @@ def _with_override(tree: Any, override: str) -> Any:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"--set {key}: {text!r} is not a YAML value") from error
-    return _put(tree, key.split("."), value, key)
+    return _put(tree, RunConfig().model_dump(mode="json"), key.split("."), value, key)
 
 
-def _put(node: Any, path: list[str], value: Any, key: str) -> Any:
-    """Return ``node`` with ``value`` at ``path``; list items are addressed by their index."""
+def _put(node: Any, default: Any, path: list[str], value: Any, key: str) -> Any:
+    """Return ``node``, or ``default`` where it is absent, with ``value`` at ``path``.
+
+    List items are addressed by their index.
+    """
     if not path:
         return value
+    node = default if node is None else node
     head, *rest = path
     if isinstance(node, list | tuple):
         if not head.isdigit() or int(head) >= len(node):
@@ -89,26 +96,28 @@ def _put(node: Any, path: list[str], value: Any, key: str) -> Any:
                 f"--set {key}: {head!r} is no index of a list of {len(node)} items"
             )
         items = list(node)
-        items[int(head)] = _put(items[int(head)], rest, value, key)
+        items[int(head)] = _put(items[int(head)], None, rest, value, key)
         return items
     if node is not None and not isinstance(node, dict):
         raise ConfigurationError(f"--set {key}: {head!r} lies below a plain value")
     branch = dict(node or {})
-    branch[head] = _put(branch.get(head), rest, value, key)
+    below = default.get(head) if isinstance(default, dict) else None
+    branch[head] = _put(branch.get(head), below, rest, value, key)
     return branch
 
 
-def _anchor_paths(node: Any, folder: Path) -> None:
-    """Make every relative ``path`` in the tree absolute, in place."""
+def _anchored(node: Any, folder: Path) -> Any:
+    """Return the tree with every relative ``path`` taken from a folder."""
     if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "path" and isinstance(value, str):
-                node[key] = str(folder / value)
-            else:
-                _anchor_paths(value, folder)
-    elif isinstance(node, list):
-        for item in node:
-            _anchor_paths(item, folder)
+        return {
+            key: str(folder / value)
+            if key == "path" and isinstance(value, str)
+            else _anchored(value, folder)
+            for key, value in node.items()
+        }
+    if isinstance(node, list):
+        return [_anchored(item, folder) for item in node]
+    return node
 
 
 def _first_reason(error: ValidationError) -> str:

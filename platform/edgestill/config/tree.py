@@ -4,20 +4,31 @@ Models are frozen and refuse unknown keys. A resolved tree written as YAML and r
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
+Bounds = tuple[float, float, float]
 LevelName = Literal["high", "medium", "low", "critical"]
 ModalityKind = Literal["visual", "audio", "sensor"]
 
 
 class Section(BaseModel):
-    """Base of every section: frozen, no unknown keys, no silent coercion of strings."""
+    """Base of every section: frozen, no unknown keys, no NaN, no yes or no where a number belongs.
+
+    A number written as text is taken, since YAML 1.1 reads ``1e-3`` as text.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_boolean(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("no key takes yes or no")
+        return value
 
 
 class PartitionConfig(Section):
@@ -186,6 +197,27 @@ class LevelsConfig(Section):
         modalities={"visual": 0.5}, width=0.5, bits=4, epochs=1, participation=0.5
     )
 
+    @model_validator(mode="after")
+    def _widths_descend(self) -> "LevelsConfig":
+        # A device lowers its level on its own, and has received no more than its group's block.
+        widths = [level.width for _, level in self]
+        if widths != sorted(widths, reverse=True):
+            raise ValueError(f"width must not grow from a level to the next lower, got {widths}")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_what_is_not_given(cls, given: Any) -> Any:
+        """Let a level that is given in part keep the rest of its defaults."""
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: {**cls.model_fields[name].default.model_dump(), **level}
+            if name in cls.model_fields and isinstance(level, dict)
+            else level
+            for name, level in given.items()
+        }
+
 
 class ThresholdsConfig(Section):
     """Where the levels begin; hysteresis is how far a signal must fall back before it counts."""
@@ -196,6 +228,20 @@ class ThresholdsConfig(Section):
     temperature_c: tuple[float, float, float] = (45.0, 60.0, 75.0)
     hysteresis_ratio: Ratio = 0.10
     rounds_before_raise: int = Field(default=1, ge=1)
+
+    @field_validator("cpu_ratio", "temperature_c")
+    @classmethod
+    def _ascending(cls, bounds: Bounds) -> Bounds:
+        if list(bounds) != sorted(bounds):
+            raise ValueError("bounds of medium, low and critical must not descend")
+        return bounds
+
+    @field_validator("free_memory_bytes", "battery_ratio")
+    @classmethod
+    def _descending(cls, bounds: Bounds) -> Bounds:
+        if list(bounds) != sorted(bounds, reverse=True):
+            raise ValueError("bounds of medium, low and critical must not ascend")
+        return bounds
 
 
 class AllocationConfig(Section):
@@ -208,7 +254,12 @@ class AllocationConfig(Section):
 
 
 class FederationConfig(Section):
-    """Flower's rounds. ``options`` are handed to the strategy's constructor."""
+    """Flower's rounds. ``options`` are handed to the strategy's constructor.
+
+    ``deadline_s`` and ``interval_s`` are virtual: when a round closes at the latest, and how long
+    after its start the next one starts at the earliest. ``timeout_s`` is real: how long the
+    coordinator waits for replies.
+    """
 
     strategy: Literal[
         "FedAvg", "FedProx", "FedAdam", "FedYogi", "FedMedian", "FedTrimmedAvg", "Krum"
@@ -218,6 +269,7 @@ class FederationConfig(Section):
     fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     over_selection: Ratio = 0.0
     deadline_s: Positive | None = None
+    interval_s: float = Field(default=0.0, ge=0.0)
     timeout_s: Positive = 600.0
 
 

@@ -20,8 +20,15 @@ from edgestill.allocation import Decision, RegistrySource, SignalSource, decide
 from edgestill.errors import RunError
 from edgestill.federation.checkpoint import Checkpoint, CheckpointFolder
 from edgestill.federation.collect import Collected, collect
+from edgestill.federation.exports import (
+    export_decision,
+    export_devices,
+    export_groups,
+    export_hello,
+    export_privacy,
+)
 from edgestill.federation.hello import say_hello
-from edgestill.federation.ledger import RoundBooks, export_decision, export_groups
+from edgestill.federation.ledger import RoundBooks
 from edgestill.federation.outgoing import Dispatcher
 from edgestill.federation.participants import Member, Pick, pick
 from edgestill.federation.run_state import RunState, from_checkpoint, to_checkpoint
@@ -114,12 +121,15 @@ class Coordinator:
         store = self._around.store
         if resume_from is not None:
             self.state = from_checkpoint(resume_from, self._fleet, self._strategy, store)
+        projection = self._around.source.projection()
         self.members = say_hello(
             self._grid,
-            self._around.source.projection(),
+            projection,
             fingerprint=self._world.fingerprint,
             timeout_s=self._config.federation.timeout_s,
         )
+        if resume_from is None:
+            export_hello(store, self._fleet, self.members, len(projection))
         while self.state.round_number < self._config.federation.rounds:
             with log_fields(round_number=self.state.round_number + 1):
                 self._play(self.state.round_number + 1)
@@ -142,7 +152,8 @@ class Coordinator:
         )
         self._around.observer.round_started(round_number, len(picked.participants))
         collected, duration_s = self._train(round_number, picked)
-        self._fleet.advance(duration_s, self._energy_j(collected))
+        pause_s = max(duration_s, self._config.federation.interval_s)
+        self._fleet.advance(pause_s, self._energy_j(collected))
         books = RoundBooks(
             round_number=round_number,
             participants=picked.participants,
@@ -155,6 +166,12 @@ class Coordinator:
             group_of={p.device: self._fleet.group_of(p.device) for p in picked.participants},
         )
         books.export(self._around.store, self._config.knowledge.selection)
+        export_privacy(
+            self._around.store,
+            self._config,
+            summaries=any(member.summary_bytes for member in self.members.values()),
+            rounds=round_number,
+        )
         self.state.rows.append(books.row())
         self.state.round_number = round_number
         self._around.observer.round_ended(self.state.rows[-1])
@@ -163,6 +180,7 @@ class Coordinator:
         now_s = self._fleet.time_s
         store = self._around.store
         export_groups(store, self._fleet, self._fleet.group_means(now_s))
+        export_devices(store, self._fleet, self._config.telemetry.max_device_series)
         snapshot = self._signals.read(round_number, now_s)
         decision = decide(
             self._config.allocation, self._world.dataset.kinds, snapshot, self.state.decision

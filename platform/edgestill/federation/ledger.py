@@ -9,7 +9,6 @@ from edgestill.allocation import Decision, Level
 from edgestill.federation.collect import Collected, Figures
 from edgestill.federation.messages import DONE, LATE, UNFIT
 from edgestill.federation.participants import Participant
-from edgestill.fleet import Fleet, GroupMeans
 from edgestill.telemetry import MetricStore
 from edgestill.training import TERMS, Score
 
@@ -152,25 +151,3 @@ _BYTES = (
 def _sum(figures: Mapping[int, Figures], key: str) -> float:
     # Integers stay integers: bytes are counted exactly.
     return sum(row[key] for row in figures.values())
-
-
-def export_groups(store: MetricStore, fleet: Fleet, means: Mapping[str, GroupMeans]) -> None:
-    """Write the groups' vitals, which the allocator then reads."""
-    profiles = {group.name: group.profile for group in fleet.groups}
-    for group, mean in means.items():
-        store.set("edgestill_group_cpu_ratio", mean.cpu_ratio, group=group)
-        store.set("edgestill_group_free_memory_bytes", mean.free_memory_bytes, group=group)
-        store.set("edgestill_group_battery_ratio", mean.battery_ratio, group=group)
-        store.set("edgestill_group_temperature_celsius", mean.temperature_c, group=group)
-        store.set("edgestill_group_devices", mean.devices, group=group, profile=profiles[group])
-
-
-def export_decision(store: MetricStore, decision: Decision) -> None:
-    """Write the groups' levels and count what changed."""
-    for group, allocation in decision.allocations.items():
-        for level in Level:
-            here = float(level is allocation.level)
-            store.set("edgestill_group_level", here, group=group, level=level.value)
-    for group in decision.changed:
-        now = decision.allocations[group].level.value
-        store.inc("edgestill_allocation_changes_total", group=group, level=now)
