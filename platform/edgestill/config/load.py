@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from edgestill.config.tree import RunConfig
 from edgestill.errors import ConfigurationError
@@ -91,7 +91,7 @@ def _put(node: Any, default: Any, path: list[str], value: Any, key: str) -> Any:
     node = default if node is None else node
     head, *rest = path
     if isinstance(node, list | tuple):
-        if not head.isdigit() or int(head) >= len(node):
+        if not head.isdecimal() or int(head) >= len(node):
             raise ConfigurationError(
                 f"--set {key}: {head!r} is no index of a list of {len(node)} items"
             )
@@ -127,7 +127,10 @@ def _first_reason(error: ValidationError) -> str:
         known = _known_keys(tuple(first["loc"][:-1]))
         return f"{key}: unknown key; known here: {', '.join(known)}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[0].lower()}{message[1:]} (got {first['input']!r})"
+    reason = f"{key}: {message[0].lower()}{message[1:]}"
+    # A check of a whole section names what it saw.
+    given = first["input"]
+    return reason if isinstance(given, dict | BaseModel) else f"{reason} (got {given!r})"
 
 
 def _known_keys(path: tuple[int | str, ...]) -> list[str]:

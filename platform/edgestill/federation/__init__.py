@@ -8,6 +8,7 @@ from edgestill.federation.coordinator import Coordinator, Observer, Surroundings
 from edgestill.federation.fold import Folded, combine, fold, sum_message
 from edgestill.federation.local_grid import (
     FIRST_NODE_ID,
+    FleetGrid,
     LocalGrid,
     call_app,
     enter_run,
@@ -38,6 +39,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointFolder",
     "Coordinator",
+    "FleetGrid",
     "Folded",
     "KnowledgeSource",
     "LocalGrid",

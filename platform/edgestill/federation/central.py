@@ -26,6 +26,8 @@ def distil_centrally(world: World, bank: KnowledgeBank) -> Iterator[float]:
     everything = allocation_of(config.allocation.levels, Level.HIGH, dataset.kinds)
     variant = world.family.variant(everything.modalities, 1.0)
     module = world.family.module(1.0)
+    # The cloud takes the teacher's batches: a device's small ones would only make it slower.
+    training = config.training.model_copy(update={"batch_size": config.teacher.batch_size})
     arrays = world.family.initial_arrays(derive_seed(config.seed, "student"))
     for round_number in range(1, config.federation.rounds + 1):
         rng = generator(config.seed, "central", round_number=round_number)
@@ -45,7 +47,7 @@ def distil_centrally(world: World, bank: KnowledgeBank) -> Iterator[float]:
             Samples.of(dataset, indices),
             _knowledge(bank, positions),
             work,
-            config.training,
+            training,
             config.knowledge.loss,
         )
         arrays = {**arrays, **trained.arrays}

@@ -1,6 +1,7 @@
 """From a round's replies to what the coordinator needs of them."""
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import cast
 from flwr.app import Message
 
 from edgestill.errors import FrameError, RunError
-from edgestill.federation.fold import combine, fold, read_sum, read_update
+from edgestill.federation.fold import combine, is_summable, read_sum, read_update
 from edgestill.federation.messages import METRICS, UPDATE
 from edgestill.federation.update import Aggregate, Update
 from edgestill.telemetry import log_fields
@@ -17,6 +18,8 @@ from edgestill.telemetry import log_fields
 log = logging.getLogger(__name__)
 
 NO_REPLY = "NoReply"
+TRACEBACK = "Traceback (most recent call last):\n"
+KIND = re.compile(r"^(?:\w+\.)*([A-Za-z_]\w*)(?::|$)", re.MULTILINE)
 
 Figures = Mapping[str, float]
 
@@ -91,8 +94,12 @@ def _take(
     """Enter one device's reply; give its update as a sum if it may be summed."""
     if reply.has_error():
         raise RunError(reply.error.reason or f"error {reply.error.code}")
-    total = fold([reply], fingerprint).total
-    if UPDATE in reply.content.config_records:
+    if METRICS not in reply.content.metric_records:
+        raise FrameError(f"reply without {METRICS}")
+    total = None
+    if is_summable(reply):
+        total = Aggregate.of(read_update(reply, fingerprint))
+    elif UPDATE in reply.content.config_records:
         updates[device] = read_update(reply, fingerprint)
     figures[device] = cast(Figures, dict(reply.content.metric_records[METRICS]))
     return total
@@ -102,6 +109,6 @@ def _reason(reply: Message, text: str) -> str:
     """Return a short label of bounded variety: the kind of the exception, or the error's code."""
     if not reply.has_error():
         return "frame"
-    last = text.strip().splitlines()[-1] if text.strip() else ""
-    name = last.partition(":")[0].rpartition(".")[2]
-    return name if name.isidentifier() else f"code_{reply.error.code}"
+    # The exception's own text may have many lines; its kind stands where the traceback ends.
+    named = KIND.search(text.rpartition(TRACEBACK)[2])
+    return named[1] if named else f"code_{reply.error.code}"

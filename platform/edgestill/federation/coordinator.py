@@ -40,6 +40,7 @@ from edgestill.federation.strategies import (
     reply_mode,
 )
 from edgestill.federation.world import World
+from edgestill.fleet import Fleet
 from edgestill.models import load_arrays
 from edgestill.seeds import derive_seed
 from edgestill.telemetry import MetricStore, log_fields
@@ -93,7 +94,8 @@ class Coordinator:
         self._around = surroundings
         self._world = surroundings.world
         self._config = surroundings.world.config
-        self._fleet = surroundings.world.fleet
+        # The world is shared by all runs of its configuration in this process; time is this run's.
+        self._fleet = Fleet(self._config.fleet, self._config.seed)
         self._signals = surroundings.signals or RegistrySource(
             store=surroundings.store,
             groups=[group.name for group in self._config.fleet.groups],
@@ -134,9 +136,9 @@ class Coordinator:
             with log_fields(round_number=self.state.round_number + 1):
                 self._play(self.state.round_number + 1)
                 if self._around.checkpoints is not None:
+                    store.inc("edgestill_checkpoints_total")
                     kept = to_checkpoint(self.state, self._fleet, self._strategy, store)
                     self._around.checkpoints.save(kept)
-                    store.inc("edgestill_checkpoints_total")
         return self.state
 
     def _play(self, round_number: int) -> None:

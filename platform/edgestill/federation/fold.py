@@ -8,6 +8,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 
 from edgestill.codec import decode_arrays
+from edgestill.errors import FrameError, RunError
 from edgestill.federation.messages import FRAME, METRICS, UPDATE
 from edgestill.federation.update import Aggregate, Update
 
@@ -26,26 +27,38 @@ def read_update(reply: Message, fingerprint: int) -> Update:
     """Decode a device's update.
 
     Raises:
-        FrameError: the frame is damaged or of another model.
+        FrameError: the frame is damaged or of another model, or the reply lacks something.
     """
-    frame = cast(bytes, reply.content.config_records[UPDATE][FRAME])
-    examples = cast(int, reply.content.metric_records[METRICS]["num-examples"])
+    try:
+        frame = reply.content.config_records[UPDATE][FRAME]
+        examples = reply.content.metric_records[METRICS]["num-examples"]
+    except KeyError as error:
+        raise FrameError(f"update without {error}") from error
+    if not isinstance(frame, bytes) or not isinstance(examples, int) or examples < 1:
+        raise FrameError(f"update of {examples!r} examples; expected a frame of at least 1")
     return Update(delta=decode_arrays(frame, fingerprint=fingerprint), examples=examples)
 
 
 def fold(replies: Iterable[Message], fingerprint: int) -> Folded:
     """Take the summable updates out of replies and add them up; other messages pass unchanged.
 
+    So does a reply with an update that cannot be read: one bad device must not take its cohort
+    down, and whoever collects the replies counts it.
+
     Raises:
-        FrameError: an update's frame is damaged or of another model.
+        RunError: the updates are too large to be summed.
     """
     total: Aggregate | None = None
     rest: list[Message] = []
     for reply in replies:
-        if reply.has_content() and _summable(reply):
-            one = Aggregate.of(read_update(reply, fingerprint))
-            total = one if total is None else total + one
-            del reply.content[UPDATE]
+        if reply.has_content() and is_summable(reply):
+            try:
+                one = Aggregate.of(read_update(reply, fingerprint))
+            except (FrameError, RunError):
+                one = None
+            if one is not None:
+                total = one if total is None else total + one
+                del reply.content[UPDATE]
         rest.append(reply)
     return Folded(replies=rest, total=total)
 
@@ -83,11 +96,12 @@ def read_sum(message: Message) -> Aggregate | None:
     return Aggregate(
         {block: array.astype(np.int64) for block, array in zip(blocks, arrays, strict=True)},
         dict(zip(blocks, cast(list[int], keys["weights"]), strict=True)),
-        cast(float, keys["magnitude"]),
+        cast(int, keys["magnitude"]),
         cast(int, keys["updates"]),
     )
 
 
-def _summable(reply: Message) -> bool:
+def is_summable(reply: Message) -> bool:
+    """Return whether a reply carries an update that may be summed on its way."""
     records = reply.content.config_records
     return UPDATE in records and records[UPDATE].get("reduce") == "sum"

@@ -6,7 +6,7 @@ from typing import cast
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
-from edgestill.errors import RunError
+from edgestill.errors import FrameError, RunError
 from edgestill.federation.messages import CONFIG, FRAME, HELLO, METRICS, SUMMARY
 from edgestill.federation.participants import Member
 from edgestill.knowledge import decode_summary
@@ -21,36 +21,44 @@ def say_hello(
 
     A device answers once in a run: its noised summary costs privacy each time it is made.
 
+    A node whose answer is damaged counts as one that did not answer.
+
     Raises:
         RunError: no node answered.
-        FrameError: a summary is damaged.
     """
     record = RecordDict({CONFIG: ConfigRecord({"projection": projection})})
     requests = [Message(record, node_id, HELLO) for node_id in grid.get_node_ids()]
     members: dict[int, Member] = {}
     reasons = []
     for answer in grid.send_and_receive(requests, timeout=timeout_s):
-        if answer.has_error():
-            reasons.append(answer.error.reason or "")
-            log.error("node %d said no hello: %s", answer.metadata.src_node_id, reasons[-1])
-            continue
-        device, member = _read(answer, fingerprint)
-        members[device] = member
+        try:
+            device, member = _read(answer, fingerprint)
+        except (FrameError, RunError) as error:
+            reasons.append(str(error))
+            log.error("node %d said no hello: %s", answer.metadata.src_node_id, error)
+        else:
+            members[device] = member
     if not members:
         raise RunError(f"none of {len(requests)} devices answered: {_last_line(reasons)}")
     return dict(sorted(members.items()))
 
 
 def _read(answer: Message, fingerprint: int) -> tuple[int, Member]:
-    metrics = answer.content.metric_records[METRICS]
-    frame = cast(bytes, answer.content.config_records[SUMMARY][FRAME])
+    if answer.has_error():
+        raise RunError(answer.error.reason or f"error {answer.error.code}")
+    try:
+        metrics = answer.content.metric_records[METRICS]
+        device, examples = cast(int, metrics["device"]), cast(int, metrics["num-examples"])
+        frame = cast(bytes, answer.content.config_records[SUMMARY][FRAME])
+    except KeyError as error:
+        raise FrameError(f"hello without {error}") from error
     member = Member(
         node_id=answer.metadata.src_node_id,
-        examples=cast(int, metrics["num-examples"]),
+        examples=examples,
         summary=decode_summary(frame, fingerprint=fingerprint) if frame else None,
         summary_bytes=len(frame),
     )
-    return cast(int, metrics["device"]), member
+    return device, member
 
 
 def _last_line(reasons: list[str]) -> str:

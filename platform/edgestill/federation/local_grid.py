@@ -6,7 +6,7 @@ is reported as Flower's engine reports it, with the traceback.
 
 import traceback
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -51,14 +51,12 @@ def call_app(app: ClientApp, message: Message, context: Context) -> Message:
     return answer
 
 
-class LocalGrid(Grid):
-    """Runs a ClientApp for N devices in this process."""
+class FleetGrid(Grid):
+    """What every grid over a fleet of N devices has in common: the run and the nodes' contexts."""
 
-    def __init__(self, app: ClientApp, devices: int, run_id: int = 1) -> None:
-        self._app = app
+    def __init__(self, devices: int, run_id: int) -> None:
         self._run = enter_run(run_id)
-        self._contexts: Mapping[int, Context] = node_contexts(devices, run_id)
-        self._replies: dict[str, Message] = {}
+        self._contexts = node_contexts(devices, run_id)
 
     def set_run(self, run: Run) -> None:
         """Set the run."""
@@ -83,6 +81,15 @@ class LocalGrid(Grid):
     def get_node_ids(self) -> Iterable[int]:
         """Return all nodes."""
         return list(self._contexts)
+
+
+class LocalGrid(FleetGrid):
+    """Runs a ClientApp for N devices in this process."""
+
+    def __init__(self, app: ClientApp, devices: int, run_id: int = 1) -> None:
+        super().__init__(devices, run_id)
+        self._app = app
+        self._replies: dict[str, Message] = {}
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Run each message at once and keep its reply until it is pulled."""

@@ -41,7 +41,14 @@ def make_strategy(config: FederationConfig) -> flower.FedAvg:
     kind, _ = STRATEGIES[config.strategy]
     options: dict[str, Any] = dict(config.options)
     try:
-        return kind(fraction_evaluate=0.0, min_train_nodes=1, min_available_nodes=1, **options)
+        return kind(
+            # Who takes part is picked before the strategy is asked.
+            fraction_train=1.0,
+            fraction_evaluate=0.0,
+            min_train_nodes=1,
+            min_available_nodes=1,
+            **options,
+        )
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"federation.options: {config.strategy}: {error}") from error
 

@@ -21,7 +21,7 @@ from edgestill.models.variant import Arrays
 FRACTION_BITS = 32
 """Resolution of a sum is 2^-32, finer than float32 around the magnitudes of an update."""
 
-LARGEST_WEIGHTED_VALUE = float(2 ** (62 - FRACTION_BITS))
+LARGEST_WEIGHTED_VALUE = 2 ** (62 - FRACTION_BITS)
 """Weight times largest magnitude that still adds without overflow."""
 
 BlockKey = tuple[str, tuple[int, ...]]
@@ -47,34 +47,44 @@ class Aggregate:
     Attributes:
         sums: (name, block shape) to int64 array, sum of examples x delta in fixed point.
         weights: (name, block shape) to the sum of examples.
-        magnitude: bound on the largest absolute value in ``sums``, to refuse an overflow.
+        magnitude: bound on the largest absolute value in ``sums``, in their units, to refuse an
+            overflow.
         updates: how many updates are in it.
     """
 
     sums: Mapping[BlockKey, NDArray[np.int64]]
     weights: Mapping[BlockKey, int]
-    magnitude: float
+    magnitude: int
     updates: int
 
     @classmethod
     def zero(cls) -> "Aggregate":
         """Return the neutral element."""
-        return cls({}, {}, 0.0, 0)
+        return cls({}, {}, 0, 0)
 
     @classmethod
     def of(cls, update: Update) -> "Aggregate":
-        """Lift one update."""
+        """Lift one update.
+
+        Raises:
+            RunError: a value is too large to be summed, or not a number.
+        """
         sums: dict[BlockKey, NDArray[np.int64]] = {}
-        largest = 0.0
+        magnitude = 0
         for name, delta in update.delta.items():
-            values = delta.astype(np.float64) * update.examples
-            largest = max(largest, float(np.max(np.abs(values), initial=0.0)))
+            values = np.rint(delta.astype(np.float64) * update.examples * 2.0**FRACTION_BITS)
+            largest = float(np.max(np.abs(values), initial=0.0))
             _refuse_overflow(largest)
-            sums[name, delta.shape] = np.rint(values * 2.0**FRACTION_BITS).astype(np.int64)
-        return cls(sums, dict.fromkeys(sums, update.examples), largest, 1)
+            magnitude = max(magnitude, int(largest))
+            sums[name, delta.shape] = values.astype(np.int64)
+        return cls(sums, dict.fromkeys(sums, update.examples), magnitude, 1)
 
     def __add__(self, other: "Aggregate") -> "Aggregate":
-        """Return the sum of both; neither is changed."""
+        """Return the sum of both; neither is changed.
+
+        Raises:
+            RunError: the sum could overflow.
+        """
         magnitude = self.magnitude + other.magnitude
         _refuse_overflow(magnitude)
         keys = {**self.sums, **other.sums}
@@ -113,8 +123,9 @@ def _added(left: NDArray[np.int64] | None, right: NDArray[np.int64] | None) -> N
 
 
 def _refuse_overflow(magnitude: float) -> None:
-    if not magnitude <= LARGEST_WEIGHTED_VALUE:
+    # Written so that NaN, which is neither more nor less, is refused too.
+    if not magnitude <= LARGEST_WEIGHTED_VALUE * 2**FRACTION_BITS:
         raise RunError(
-            f"updates add up to {magnitude:g} x examples, beyond {LARGEST_WEIGHTED_VALUE:g}; "
-            "lower privacy.update_clip_norm"
+            f"updates times examples add up to {magnitude / 2**FRACTION_BITS:g}, beyond "
+            f"{LARGEST_WEIGHTED_VALUE:g}; lower privacy.update_clip_norm"
         )

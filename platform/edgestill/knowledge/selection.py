@@ -62,9 +62,10 @@ def relevance(config: KnowledgeConfig, bank: KnowledgeBank, summary: Summary) ->
     density ratio of label shift, Lipton, Wang & Smola, ICML 2018). Prototypes: that times
     softmax_i(max_k cos(z_i, p_k) / T), z_i being sample i's projection, p_k the device's sum for
     class k and T ``relevance_temperature``. What is done to the noised numbers is post-processing
-    and costs no privacy: negative counts are taken as 0, and a prototype counts only if its class
-    has more samples than one standard deviation of the noise, for it would be mostly noise. A
-    summary without any positive count makes all samples equal.
+    and costs no privacy: negative counts are taken as 0, one standard deviation of the noise is
+    added to every class, since so much may be hidden of a class that shows none, and a prototype
+    counts only if its class has more samples than that, for it would be mostly noise. A summary
+    without any positive count makes all samples equal.
 
     Raises:
         ValueError: the summary has other classes or another projection width than the bank.

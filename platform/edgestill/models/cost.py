@@ -46,8 +46,11 @@ class Cost:
 
 
 def measure_cost(model: nn.Module, inputs: Mapping[str, Tensor]) -> Cost:
-    """Measure a model on one sample, inputs by kind [1, *shape]."""
-    activations = 0
+    """Measure a model on one sample, inputs by kind [1, *shape], in evaluation mode.
+
+    Batch normalisation cannot train on one sample, and must not learn from this one.
+    """
+    activations, mode = 0, model.training
 
     def count(_module: nn.Module, _inputs: Any, output: Any) -> None:
         nonlocal activations
@@ -56,12 +59,14 @@ def measure_cost(model: nn.Module, inputs: Mapping[str, Tensor]) -> Cost:
 
     leaves = [module for module in model.modules() if not list(module.children())]
     hooks = [module.register_forward_hook(count) for module in leaves]
+    model.eval()
     try:
         with torch.inference_mode(), FlopCounterMode(display=False) as counter:
             model(inputs)
     finally:
         for hook in hooks:
             hook.remove()
+        model.train(mode)
     return Cost(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         forward_flops=int(counter.get_total_flops()),

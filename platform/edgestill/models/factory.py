@@ -12,7 +12,9 @@ from edgestill.errors import ConfigurationError
 class Factory(Protocol):
     """Builds a module whose forward takes inputs by kind and returns :class:`Output`.
 
-    A narrower module must have the same parameter names, each the leading block of the wide one.
+    It must take any subset of the kinds, each also at the lower resolutions that levels name.
+    A narrower module must have the same parameter names, each the leading block of the wide one,
+    and embeddings of the same size, which are compared with the teacher's.
     """
 
     def __call__(
@@ -28,7 +30,7 @@ def load_factory(name: str, *, key: str) -> Factory:
         ConfigurationError: naming ``key``, when it cannot be imported or called.
     """
     module_name, separator, attribute = name.partition(":")
-    if not separator:
+    if not separator or not attribute or not module_name or module_name.startswith("."):
         raise ConfigurationError(f"{key}: expected package.module:attribute, got {name!r}")
     try:
         factory = getattr(importlib.import_module(module_name), attribute)

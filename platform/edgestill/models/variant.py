@@ -1,6 +1,6 @@
 """Which part of the full model a device trains: some modalities, a leading block of each layer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,30 +50,41 @@ class ModelFamily:
 
     def initial_arrays(self, seed: int) -> Arrays:
         """Return the full model's freshly drawn arrays, the same for the same seed."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return arrays_of(self._factory(self.modalities, self.classes, width=1.0))
+        return arrays_of(self._build(1.0, seed))
 
     def module(self, width: float) -> nn.Module:
         """Return the module of one width, kept between calls: load arrays before each use."""
         if width not in self._modules:
-            self._modules[width] = self._factory(self.modalities, self.classes, width=width)
+            self._modules[width] = self._build(width)
         return self._modules[width]
 
     def variant(self, shares: Shares, width: float) -> Variant:
         """Return the variant for these modality shares and this width.
 
         Raises:
-            ConfigurationError: the factory's narrow model is no leading block of the wide one.
+            ConfigurationError: the factory's narrow model is no leading block of the wide one, or
+            fails on these kinds.
         """
         key = (tuple(sorted(shares.items())), width)
         if key not in self._variants:
-            self._variants[key] = self._work_out(dict(sorted(shares.items())), width)
+            try:
+                self._variants[key] = self._work_out(dict(sorted(shares.items())), width)
+            except (RuntimeError, LookupError) as error:
+                raise ConfigurationError(
+                    f"student.factory: the model fails on {dict(shares)} at width {width}: "
+                    f"{' '.join(str(error).split())}; it must take any subset of the modalities, "
+                    "at any resolution that a level names"
+                ) from error
         return self._variants[key]
 
+    def _build(self, width: float, seed: int = 0) -> nn.Module:
+        """Build a module; torch's own random stream stays where it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self._factory(self.modalities, self.classes, width=width)
+
     def _work_out(self, shares: Shares, width: float) -> Variant:
-        module = self._factory(self.modalities, self.classes, width=width)
-        full = self._factory(self.modalities, self.classes, width=1.0).state_dict()
+        module, full = self._build(width), self._build(1.0).state_dict()
         shapes = _touched_shapes(module, self._sample(shares, batch=2))
         for name, shape in shapes.items():
             wide = tuple(full[name].shape) if name in full else ()
@@ -105,21 +116,41 @@ class ModelFamily:
 
 
 def _touched_shapes(module: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Return what a step on ``inputs`` changes: parameters with a gradient, and float buffers."""
+    """Return what a step on ``inputs`` changes.
+
+    That is parameters with a gradient, and float buffers of the parts that ran.
+    """
     module.train()
     module.zero_grad(set_to_none=True)
-    module(inputs).logits.sum().backward()
+    ran = _run(module, inputs)
+    parameters = dict(module.named_parameters())
     touched = {
         name: tuple(parameter.shape)
-        for name, parameter in module.named_parameters()
+        for name, parameter in parameters.items()
         if parameter.grad is not None
     }
     buffers = {
         name: tuple(buffer.shape)
-        for name, buffer in module.named_buffers()
-        if buffer.is_floating_point()
+        for name, buffer in module.state_dict().items()
+        if name not in parameters and buffer.is_floating_point() and name.rpartition(".")[0] in ran
     }
     return {**touched, **buffers}
+
+
+def _run(module: nn.Module, inputs: Mapping[str, Tensor]) -> set[str]:
+    """Run a module forward and backward and return the names of its parts that took part."""
+    ran: set[str] = set()
+
+    def note(name: str) -> Callable[..., None]:
+        return lambda *_: ran.add(name)
+
+    hooks = [part.register_forward_pre_hook(note(name)) for name, part in module.named_modules()]
+    try:
+        module(inputs).logits.sum().backward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return ran
 
 
 def arrays_of(module: nn.Module) -> Arrays:

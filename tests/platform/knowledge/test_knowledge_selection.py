@@ -7,9 +7,12 @@ from edgestill.config import KnowledgeConfig
 from edgestill.knowledge import Summary, relevance, select
 
 
-def histogram(*counts):
+def histogram(*counts, noise_stddev=0.0):
     return Summary(
-        kind="histogram", histogram=np.array(counts, np.float32), sums=None, noise_stddev=1.0
+        kind="histogram",
+        histogram=np.array(counts, np.float32),
+        sums=None,
+        noise_stddev=noise_stddev,
     )
 
 
@@ -54,7 +57,7 @@ def test_prototypes_pick_samples_like_the_devices_own(bank):
     like = np.flatnonzero(bank.labels == 2)
     sums = np.zeros((4, 5), np.float32)
     sums[2] = 20 * bank.projections[like].mean(axis=0)
-    scores = relevance(KnowledgeConfig(), bank, prototypes([0, 0, 20, 0], sums))
+    scores = relevance(KnowledgeConfig(), bank, prototypes([0, 0, 20, 0], sums, noise_stddev=0.0))
     assert set(bank.labels[scores > 0]) == {2}
     unit = bank.projections[like] / np.linalg.norm(bank.projections[like], axis=1, keepdims=True)
     cosine = unit @ (sums[2] / np.linalg.norm(sums[2]))
@@ -67,15 +70,44 @@ def test_golden_relevance_of_prototypes(bank):
     counts = [12.0, 6.0, 0.5, -3.0]
     config = KnowledgeConfig(relevance_temperature=0.2)
     unit = bank.projections / np.linalg.norm(bank.projections, axis=1, keepdims=True)
-    # Class 2 has fewer samples than the noise has deviation, class 3 less than none.
+    # Class 2 has fewer samples than the noise has deviation, class 3 less than none; the deviation
+    # of 1 is added to every class.
     cosine = unit @ (sums[:2] / np.linalg.norm(sums[:2], axis=1, keepdims=True)).T
     weights = np.exp(cosine.max(axis=1) / 0.2)
-    share = np.array([12, 6, 0.5, 0]) / 18.5
+    share = np.array([13, 7, 1.5, 1]) / 22.5
     ratio = share / (np.bincount(bank.labels, minlength=4) / len(bank))
     expected = weights / weights.sum() * len(bank) * ratio[bank.labels]
     np.testing.assert_allclose(
         relevance(config, bank, prototypes(counts, sums)), expected, rtol=1e-4
     )
+
+
+def test_noise_smooths_the_shares(bank):
+    public = np.bincount(bank.labels, minlength=4) / len(bank)
+    for noise_stddev in (0.5, 2.0, 8.0):
+        summary = histogram(30, 10, -4, 0, noise_stddev=noise_stddev)
+        scores = relevance(KnowledgeConfig(), bank, summary)
+        by_class = [scores[bank.labels == label] for label in range(4)]
+        assert all(np.ptp(same) == 0 for same in by_class)
+        likelihoods = np.array([same[0] for same in by_class]) * public
+        # A class that was not seen weighs as much as the noise could have hidden of it.
+        np.testing.assert_allclose(likelihoods[0] / likelihoods[3], 30 / noise_stddev + 1)
+        np.testing.assert_allclose(likelihoods[1] / likelihoods[3], 10 / noise_stddev + 1)
+        np.testing.assert_allclose(likelihoods[2], likelihoods[3])
+        # Weighted by the public shares, the density ratio has mean 1.
+        np.testing.assert_allclose(scores.mean(), 1.0)
+
+
+def test_an_unseen_class_is_drawn_now_and_then_under_noise_and_never_without(bank):
+    def drawn(noise_stddev):
+        summary = histogram(0, 30, 0, 0, noise_stddev=noise_stddev)
+        picks = [choose(bank, "relevance", summary, budget=5, seed=seed) for seed in range(200)]
+        return np.bincount(bank.labels[np.concatenate(picks)], minlength=4)
+
+    assert np.flatnonzero(drawn(0.0)).tolist() == [1]
+    counts = drawn(3.0)
+    assert (counts > 0).all()
+    assert counts[1] > 2 * counts[[0, 2, 3]].max()
 
 
 @pytest.mark.parametrize("policy", ["relevance", "reversed"])
