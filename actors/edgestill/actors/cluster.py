@@ -18,7 +18,12 @@ DEFAULT_GCS_PORT = 6379
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 """gRPC's standard health service, which the head of every Ray cluster serves."""
 
-QUIET = {"RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+QUIET = {
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # The first error of several actors is raised; Ray would print the tracebacks of the others.
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
+}
 
 
 @contextmanager
@@ -53,7 +58,9 @@ def cluster(address: str | None, *, cpus: int) -> Iterator[None]:
         ray.shutdown()
 
 
-def start_actor(kind: type, *arguments: Any, cpus: float, restarts: int = -1) -> Any:
+def start_actor(
+    kind: type, *arguments: Any, cpus: float, restarts: int = -1, name: str | None = None
+) -> Any:
     """Start a plain class as an actor and return its handle.
 
     Args:
@@ -61,9 +68,10 @@ def start_actor(kind: type, *arguments: Any, cpus: float, restarts: int = -1) ->
         arguments: of its constructor.
         cpus: CPUs to reserve; 0 for an actor that mostly waits.
         restarts: how often Ray may restart it and repeat its calls; -1 without limit.
+        name: by which other actors of this run find it.
     """
-    actor = ray.remote(num_cpus=cpus, max_restarts=restarts, max_task_retries=restarts)
-    return actor(kind).remote(*arguments)
+    actor: Any = ray.remote(num_cpus=cpus, max_restarts=restarts, max_task_retries=restarts)(kind)
+    return actor.options(name=name).remote(*arguments)
 
 
 def check_address(address: str | None) -> None:

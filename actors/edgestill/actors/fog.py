@@ -1,6 +1,5 @@
 """An actor between cohorts and the cloud: it sums updates and caches knowledge."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -15,12 +14,12 @@ class Fog:
     """Holds nothing that cannot be asked for again, so Ray may restart it and repeat its calls.
 
     Args:
-        teacher: one handle. It comes in a list, because Ray logs an error for each handle that is
-            by itself an argument of an actor that may restart.
+        teacher: name of the teacher's actor; None where no knowledge is asked for. A handle would
+            do too, but Ray logs an error when an actor that may restart is made with one.
     """
 
-    def __init__(self, teacher: Sequence[Any]) -> None:
-        (self._teacher,) = teacher
+    def __init__(self, teacher: str | None) -> None:
+        self._teacher: Any = None if teacher is None else ray.get_actor(teacher)
         self._layouts: dict[Kinds, SampleLayout] = {}
         self._records: dict[tuple[int, Kinds], bytes] = {}
 

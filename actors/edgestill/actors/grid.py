@@ -15,19 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from flwr.app import Error, Message, RecordDict
+from flwr.app import Error, Message
 from flwr.common.constant import ErrorCode
-from flwr.serverapp import Grid
-from flwr.supercore.run import Run
 
 from edgestill.actors.cohort import BatchAnswer
 from edgestill.actors.envelopes import SharedRecords
 from edgestill.actors.pool import Pool
 from edgestill.federation import (
     Aggregate,
+    FleetGrid,
     combine,
-    enter_run,
-    node_contexts,
     set_message_id,
     sum_message,
 )
@@ -71,41 +68,16 @@ class Flight:
     total: Any
 
 
-class RayGrid(Grid):
+class RayGrid(FleetGrid):
     """Runs a ClientApp for N devices on a pool's cohorts."""
 
     def __init__(self, pool: Pool, devices: int, run_id: int = 1) -> None:
+        super().__init__(devices, run_id)
         self._pool = pool
-        self._run = enter_run(run_id)
-        self._contexts = node_contexts(devices, run_id)
         self._waiting: deque[Chunk] = deque()
         self._flights: dict[Any, Flight] = {}
         self._totals: dict[int, list[Any]] = {}
         self._replies: dict[str, Message] = {}
-
-    def set_run(self, run: Run) -> None:
-        """Set the run."""
-        self._run = run
-
-    @property
-    def run(self) -> Run:
-        """The run."""
-        return self._run
-
-    def create_message(
-        self,
-        content: RecordDict,
-        message_type: str,
-        dst_node_id: int,
-        group_id: str,
-        ttl: float | None = None,
-    ) -> Message:
-        """Return a message of this run."""
-        return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
-
-    def get_node_ids(self) -> Iterable[int]:
-        """Return all nodes."""
-        return list(self._contexts)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Send messages out and return their ids; replies are pulled."""

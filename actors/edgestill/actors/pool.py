@@ -27,7 +27,7 @@ class Pool:
         store: where restarts are counted.
         run_id: Flower's.
         fingerprint: of the model.
-        teacher: handle of the teacher's actor; None where no knowledge is asked for.
+        teacher: name of the teacher's actor; None where no knowledge is asked for.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class Pool:
         *,
         run_id: int,
         fingerprint: int,
-        teacher: Any = None,
+        teacher: str | None = None,
     ) -> None:
         self._store = store
         self._app = ray.put(app)
         self._run_id = run_id
         self.fingerprint = fingerprint
-        self.fogs = [start_actor(Fog, [teacher], cpus=0) for _ in range(config.fogs)]
+        self.fogs = [start_actor(Fog, teacher, cpus=0) for _ in range(config.fogs)]
         self.cohorts = [self._new_cohort(index) for index in range(config.cohorts)]
         self._wait_until_ready()
         store.set("edgestill_actors", config.fogs, tier="fog")

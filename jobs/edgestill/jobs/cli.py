@@ -64,6 +64,7 @@ def run(
         if config is not None or overrides or out is not None:
             raise InputError("--resume takes the run as it was: give no CONFIG, --set or --out")
         folder, checkpoint = run_folder.reopen(resume, from_round=from_round)
+        _check(folder.config)
     elif config is not None:
         if from_round is not None:
             raise InputError("--from-round needs --resume")
@@ -74,7 +75,6 @@ def run(
     else:
         raise InputError("expected CONFIG or --resume DIR")
     configure_logging(folder.log, quiet=quiet)
-    logging.getLogger("flwr").setLevel(logging.ERROR)
     _stop_by_interrupt()
     try:
         report = run_job(folder, address=address, resume_from=checkpoint, quiet=quiet)
@@ -152,6 +152,7 @@ def _check(config: RunConfig) -> None:
     """Find what is wrong with a configuration or its data before anything is begun."""
     from edgestill.federation import make_strategy, world_of
 
+    logging.getLogger("flwr").setLevel(logging.ERROR)
     make_strategy(config.federation)
     world_of(config)
 

@@ -3,6 +3,7 @@
 import logging
 import shlex
 import sys
+import uuid
 from typing import Any
 
 import ray
@@ -63,7 +64,8 @@ class _Job:
         """Teach, federate, compare, report."""
         port = ray.get(self._telemetry.start.remote())
         log.info("metrics at http://%s:%d/metrics", self._config.telemetry.host, port)
-        teacher = start_actor(Teacher, self._config, self._folder.teacher, cpus=0)
+        name = f"teacher-{uuid.uuid4()}"
+        teacher = start_actor(Teacher, self._config, self._folder.teacher, cpus=0, name=name)
         self._teach(teacher)
         pool = Pool(
             make_client_app(self._config),
@@ -71,12 +73,13 @@ class _Job:
             self._store,
             run_id=1,
             fingerprint=self._world.fingerprint,
-            teacher=teacher,
+            teacher=name,
         )
         source = self._source(teacher)
         coordinator = self._federate(pool, source, resume_from)
         peers = Peers(config=self._config, pool=pool, teacher=teacher, quiet=self._quiet)
         report = build_report(
+            self._config,
             self._world,
             coordinator.state,
             coordinator.members,

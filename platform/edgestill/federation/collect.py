@@ -22,6 +22,7 @@ TRACEBACK = "Traceback (most recent call last):\n"
 KIND = re.compile(r"^(?:\w+\.)*([A-Za-z_]\w*)(?::|$)", re.MULTILINE)
 
 Figures = Mapping[str, float]
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +45,18 @@ class Collected:
 
 
 def collect(
-    replies: Iterable[Message], device_of: Mapping[int, int], *, fingerprint: int
+    replies: Iterable[Message],
+    device_of: Mapping[int, int],
+    *,
+    shapes: Shapes,
+    fingerprint: int,
 ) -> Collected:
     """Sort out replies; one that is an error, damaged or missing is counted by reason.
 
     Args:
         replies: of devices, and sums of cohorts or fogs.
         device_of: node id to device, of all that were asked.
+        shapes: name to shape of the full model's arrays; an update holds leading blocks of them.
         fingerprint: of the model, on every frame.
     """
     figures: dict[int, Figures] = {}
@@ -64,7 +70,7 @@ def collect(
             continue
         device = device_of[reply.metadata.src_node_id]
         try:
-            totals.append(_take(reply, device, figures, updates, fingerprint))
+            totals.append(_take(reply, device, figures, updates, shapes, fingerprint))
         except (FrameError, RunError) as error:
             text = str(error)
             failures[_reason(reply, text)] += 1
@@ -89,6 +95,7 @@ def _take(
     device: int,
     figures: dict[int, Figures],
     updates: dict[int, Update],
+    shapes: Shapes,
     fingerprint: int,
 ) -> Aggregate | None:
     """Enter one device's reply; give its update as a sum if it may be summed."""
@@ -97,10 +104,13 @@ def _take(
     if METRICS not in reply.content.metric_records:
         raise FrameError(f"reply without {METRICS}")
     total = None
-    if is_summable(reply):
-        total = Aggregate.of(read_update(reply, fingerprint))
-    elif UPDATE in reply.content.config_records:
-        updates[device] = read_update(reply, fingerprint)
+    if UPDATE in reply.content.config_records:
+        update = read_update(reply, fingerprint)
+        update.check_blocks(shapes)
+        if is_summable(reply):
+            total = Aggregate.of(update)
+        else:
+            updates[device] = update
     figures[device] = cast(Figures, dict(reply.content.metric_records[METRICS]))
     return total
 

@@ -161,22 +161,35 @@ class Coordinator:
             participants=picked.participants,
             collected=collected,
             decision=decision,
-            score=self._score(),
+            score=self._score(round_number),
             duration_s=duration_s,
             wall_s=time.perf_counter() - started,
             time_s=self._fleet.time_s,
             group_of={p.device: self._fleet.group_of(p.device) for p in picked.participants},
         )
-        books.export(self._around.store, self._config.knowledge.selection)
+        self._enter(books)
+
+    def _enter(self, books: RoundBooks) -> None:
+        """Put a finished round into the metrics, the log and the report."""
+        store = self._around.store
+        books.export(store, self._config.knowledge.selection)
         export_privacy(
-            self._around.store,
+            store,
             self._config,
             summaries=any(member.summary_bytes for member in self.members.values()),
-            rounds=round_number,
+            rounds=books.round_number,
         )
-        self.state.rows.append(books.row())
-        self.state.round_number = round_number
-        self._around.observer.round_ended(self.state.rows[-1])
+        row = books.row()
+        with log_fields(stage="round"):
+            log.info(
+                "%d of %d devices, accuracy %.4f",
+                row["completed"],
+                row["selected"],
+                row["accuracy"],
+            )
+        self.state.rows.append(row)
+        self.state.round_number = books.round_number
+        self._around.observer.round_ended(row)
 
     def _decide(self, round_number: int) -> Decision:
         now_s = self._fleet.time_s
@@ -199,7 +212,7 @@ class Coordinator:
         """Send, collect and step; give what came back and the virtual time that it took."""
         if not picked.participants:
             log.warning("no device can take part; waiting %.0f virtual s", IDLE_WAIT_S)
-            return collect([], {}, fingerprint=self._world.fingerprint), IDLE_WAIT_S
+            return collect([], {}, shapes={}, fingerprint=0), IDLE_WAIT_S
         outgoing = self._dispatcher.outgoing(
             round_number, picked, self.members, self.state.arrays, self._grid
         )
@@ -211,6 +224,7 @@ class Coordinator:
         collected = collect(
             replies,
             {p.node_id: p.device for p in picked.participants},
+            shapes={name: array.shape for name, array in self.state.arrays.items()},
             fingerprint=self._world.fingerprint,
         )
         if not collected.figures:
@@ -238,11 +252,18 @@ class Coordinator:
             energy_j[device] = figures["energy-j"]
         return energy_j
 
-    def _score(self) -> Score:
+    def _score(self, round_number: int) -> Score:
         module = self._world.family.module(1.0)
         load_arrays(module, self.state.arrays)
         dataset = self._world.dataset
-        return evaluate(module, dataset, dataset.splits["test"], dict.fromkeys(dataset.kinds, 1.0))
+        everything = dict.fromkeys(dataset.kinds, 1.0)
+        score = evaluate(module, dataset, dataset.splits["test"], everything)
+        if not math.isfinite(score.loss):
+            raise RunError(
+                f"round {round_number}: the global model diverged (loss {score.loss}); "
+                "lower training.learning_rate or privacy.update_clip_norm"
+            )
+        return score
 
 
 def _duration_s(collected: Collected, closes_after_s: float) -> float:

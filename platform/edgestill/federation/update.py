@@ -11,11 +11,12 @@ al., ICLR 2021, eq. 3).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import gt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgestill.errors import RunError
+from edgestill.errors import FrameError, RunError
 from edgestill.models.variant import Arrays
 
 FRACTION_BITS = 32
@@ -38,6 +39,17 @@ class Update:
 
     delta: Arrays
     examples: int
+
+    def check_blocks(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuse an update that is not made of leading blocks of the full arrays.
+
+        Raises:
+            FrameError: naming the first array that is not.
+        """
+        for name, delta in self.delta.items():
+            full = shapes.get(name)
+            if full is None or len(full) != delta.ndim or any(map(gt, delta.shape, full)):
+                raise FrameError(f"update of {name} {delta.shape}; the model has {full}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ _worlds_lock = threading.Lock()
 
 def world_of(config: RunConfig) -> World:
     """Return this process's world of a configuration, built once."""
-    key = digest(config)
+    key = config.model_dump_json()
     with _worlds_lock:
         if key not in _worlds:
             _worlds[key] = World.build(config)

@@ -65,7 +65,7 @@ def test_the_server_sums_what_nobody_summed_before():
     mixed = [*folded.replies, sum_message(folded.total, request(2)), *early[5:]]
     devices = {node: node - 2 for node in range(2, 14)}
     for some in (replies, mixed):
-        collected = collect(some, devices, fingerprint=FINGERPRINT)
+        collected = collect(some, devices, shapes=SHAPES, fingerprint=FINGERPRINT)
         assert_same(collected.total, direct())
         assert list(collected.figures) == list(range(12))
         assert collected.failures.total() == 0
@@ -117,7 +117,7 @@ def test_a_damaged_update_is_refused_and_the_others_count(frame, reduce):
     folded = fold([answer(2), bad, answer(4)], FINGERPRINT)
     assert folded.total.updates == 2
     replies = [*folded.replies, sum_message(folded.total, request(2))]
-    collected = collect(replies, {2: 0, 3: 1, 4: 2}, fingerprint=FINGERPRINT)
+    collected = collect(replies, {2: 0, 3: 1, 4: 2}, shapes=SHAPES, fingerprint=FINGERPRINT)
     assert dict(collected.failures) == {"frame": 1}
     assert list(collected.figures) == [0, 2]
     assert not collected.updates
@@ -127,17 +127,29 @@ def test_a_damaged_update_is_refused_and_the_others_count(frame, reduce):
 @pytest.mark.parametrize("examples", [0, -3, 2.5, 2**40])
 def test_a_weight_that_cannot_be_is_refused(examples):
     bad = answer(3, examples=examples)
-    collected = collect([bad, answer(2)], {2: 0, 3: 1}, fingerprint=FINGERPRINT)
+    collected = collect([bad, answer(2)], {2: 0, 3: 1}, shapes=SHAPES, fingerprint=FINGERPRINT)
     assert list(collected.figures) == [0]
     assert collected.failures.total() == 1
     assert collected.total.updates == 1
+
+
+@pytest.mark.parametrize("shapes", [{"w": (3, 5)}, {"w": (3,)}, {"other": (1,)}])
+@pytest.mark.parametrize("reduce", ["sum", "each"])
+def test_an_update_that_is_no_part_of_the_model_is_refused(shapes, reduce):
+    replies = [answer(3, shapes=shapes, reduce=reduce), answer(2)]
+    collected = collect(replies, {2: 0, 3: 1}, shapes=SHAPES, fingerprint=FINGERPRINT)
+    assert dict(collected.failures) == {"frame": 1}
+    assert list(collected.figures) == [0]
+    assert not collected.updates
 
 
 def test_a_reply_without_figures_is_refused():
     bare = Message(RecordDict(), reply_to=request(3))
     update = ConfigRecord({"frame": b"", "reduce": "sum"})
     half = Message(RecordDict({UPDATE: update}), reply_to=request(4))
-    collected = collect([bare, half, answer(2)], {2: 0, 3: 1, 4: 2}, fingerprint=FINGERPRINT)
+    collected = collect(
+        [bare, half, answer(2)], {2: 0, 3: 1, 4: 2}, shapes=SHAPES, fingerprint=FINGERPRINT
+    )
     assert dict(collected.failures) == {"frame": 2}
     assert collected.first_failure == "reply without metrics"
 
@@ -174,26 +186,26 @@ and.more: text
 )
 def test_failures_are_counted_by_a_short_reason(text, reason):
     replies = [Message(Error(7, text), reply_to=request(node)) for node in (2, 3)]
-    collected = collect(replies, {2: 0, 3: 1}, fingerprint=FINGERPRINT)
+    collected = collect(replies, {2: 0, 3: 1}, shapes=SHAPES, fingerprint=FINGERPRINT)
     assert dict(collected.failures) == {reason: 2}
     assert collected.first_failure == (text or "error 7")
 
 
 def test_silence_is_counted_too():
-    collected = collect([answer(2)], {2: 0, 3: 1, 4: 2}, fingerprint=FINGERPRINT)
+    collected = collect([answer(2)], {2: 0, 3: 1, 4: 2}, shapes=SHAPES, fingerprint=FINGERPRINT)
     assert dict(collected.failures) == {"NoReply": 2}
     assert collected.first_failure == "2 devices gave no reply in time"
 
 
 def test_updates_that_must_stay_single_are_kept_by_device():
     replies = [answer(node, reduce="each") for node in (4, 2, 3)]
-    collected = collect(replies, {2: 9, 3: 8, 4: 7}, fingerprint=FINGERPRINT)
+    collected = collect(replies, {2: 9, 3: 8, 4: 7}, shapes=SHAPES, fingerprint=FINGERPRINT)
     assert list(collected.updates) == [7, 8, 9]
     assert collected.updates[7].examples == 4
     assert collected.total is None
 
 
 def test_metrics_records_are_plain():
-    collected = collect([answer(2)], {2: 0}, fingerprint=FINGERPRINT)
+    collected = collect([answer(2)], {2: 0}, shapes=SHAPES, fingerprint=FINGERPRINT)
     assert not isinstance(collected.figures[0], MetricRecord)
     assert collected.figures[0] == {"num-examples": 2, "total-s": 1.0}

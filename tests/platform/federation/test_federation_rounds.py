@@ -217,7 +217,7 @@ def test_when_nobody_can_take_part_time_passes(federate, plain_config, caplog):
 
 
 def test_noise_is_added_to_updates_when_asked_for(federate, plain_config):
-    clip, multiplier = 1.0, 0.5
+    clip, multiplier = 0.5, 0.8
     privacy = {"update_clip_norm": clip, "update_noise_multiplier": multiplier}
     kept = []
 
@@ -421,8 +421,9 @@ def test_a_factory_that_cannot_be_found_names_its_key(plain_config):
         World.build(plain_config(student={"factory": "own_models:nothing"}))
 
 
-def test_worlds_are_built_once_for_what_changes_no_number(plain_config):
-    assert world_of(plain_config(name="a")) is world_of(plain_config(name="b"))
+def test_a_world_is_built_once_for_a_configuration(plain_config):
+    assert world_of(plain_config(name="a")) is world_of(plain_config(name="a"))
+    assert world_of(plain_config(name="b")).config.name == "b"
     assert world_of(plain_config()) is not world_of(plain_config(seed=8))
 
 

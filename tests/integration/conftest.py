@@ -1,0 +1,80 @@
+"""A tiny dataset, runs on one Ray in this process, and runs of the command line beside it."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+import torch
+
+from edgestill.config import RunConfig, dump, load
+from edgestill.jobs import main_job, run_folder
+from edgestill.report import read_report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Tiny tensors are slower on more threads."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def small_config(tiny_config) -> RunConfig:
+    """Six short rounds on ten devices of five profiles."""
+    return tiny_config(name="small", fleet={"devices": 10}, federation={"rounds": 6})
+
+
+@pytest.fixture(scope="session")
+def small_yaml(small_config, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("small") / "small.yaml"
+    path.write_text(dump(small_config))
+    return path
+
+
+@pytest.fixture(scope="session")
+def ray_here():
+    """A Ray with more CPUs than there are: what counts is how many actors may start."""
+    if not ray.is_initialized():
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        ray.init(
+            address="local",
+            num_cpus=32,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def run_here(ray_here, small_yaml, tmp_path_factory) -> Iterator[Run]:
+    """Run the small configuration, after overrides, on the Ray of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(main_job, "cluster", lambda address, cpus: nullcontext())
+
+        def run(*overrides: str, out: Path | None = None) -> dict[str, Any]:
+            out = out or tmp_path_factory.mktemp("run")
+            folder = run_folder.create(load(small_yaml, overrides), out)
+            return main_job.run_job(folder, quiet=True)
+
+        yield run
+
+
+@pytest.fixture(scope="session")
+def reference_folder(run_here, tmp_path_factory) -> Path:
+    """The folder of an undisturbed run on one cohort."""
+    out = tmp_path_factory.mktemp("reference")
+    run_here("engine.cohorts=1", out=out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def reference(reference_folder) -> dict[str, Any]:
+    """The report of that run."""
+    return read_report(reference_folder)

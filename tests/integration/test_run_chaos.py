@@ -1,0 +1,54 @@
+"""However many actors there are, and whichever of them die: the same result."""
+
+import threading
+from pathlib import Path
+
+from processes import actor_processes, wait_until
+
+
+def checkpoints(run: Path) -> int:
+    return len(list(run.glob("checkpoints/*.safetensors")))
+
+
+class Assassin(threading.Thread):
+    """Kills one process of each title, at work, after the first round."""
+
+    def __init__(self, run: Path, *titles: str) -> None:
+        super().__init__(daemon=True)
+        self._run, self._titles = run, titles
+        self.killed: list[str] = []
+
+    def run(self) -> None:
+        wait_until(lambda: checkpoints(self._run), within_s=120, what="first checkpoint")
+        for title in self._titles:
+            process = wait_until(lambda t=title: actor_processes(t), within_s=60, what=title)[0]
+            process.kill()
+            self.killed.append(title)
+
+
+def test_four_cohorts_and_two_fogs_give_what_one_gives(run_here, reference):
+    report = run_here("engine.cohorts=4", "engine.fogs=2")
+    assert report["engine"] == {"cohorts": 4, "fogs": 2, "actor_restarts": 0, "devices_lost": 0}
+    assert report["final"] == reference["final"]
+
+
+def test_a_cohort_killed_in_mid_round_changes_nothing(run_here, reference, tmp_path):
+    assassin = Assassin(tmp_path, "ray::Cohort.run")
+    assassin.start()
+    report = run_here("engine.cohorts=2", out=tmp_path)
+    assert assassin.killed == ["ray::Cohort.run"]
+    assert report["engine"]["actor_restarts"] == 1
+    assert report["engine"]["devices_lost"] == 0
+    assert report["final"] == reference["final"]
+    exposition = (tmp_path / "metrics.prom").read_text()
+    assert 'edgestill_actor_restarts_total{tier="cohort"} 1.0' in exposition
+    assert "edgestill_devices_lost_total 0.0" in exposition
+
+
+def test_a_teacher_and_a_fog_killed_in_mid_run_change_nothing(run_here, reference, tmp_path):
+    assassin = Assassin(tmp_path, "ray::Teacher", "ray::Fog")
+    assassin.start()
+    report = run_here("engine.cohorts=2", "federation.rounds=6", out=tmp_path)
+    assert assassin.killed == ["ray::Teacher", "ray::Fog"]
+    assert report["engine"]["devices_lost"] == 0
+    assert report["final"] == reference["final"]
