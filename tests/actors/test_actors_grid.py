@@ -58,7 +58,8 @@ def test_a_strategy_gets_the_same_from_ray_as_from_this_process(grid_of):
     ]
     here, there = (result.arrays.to_numpy_ndarrays() for result in results)
     for left, right in zip(here, there, strict=True):
-        np.testing.assert_array_equal(left, right)
+        # Flower asks the nodes in an order of its own each time, and floats add up in that order.
+        np.testing.assert_allclose(left, right, rtol=1e-6)
     assert results[0].train_metrics_clientapp == results[1].train_metrics_clientapp
 
 

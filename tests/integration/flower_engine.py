@@ -14,7 +14,7 @@ from flwr.simulation import run_simulation
 from edgestill.config import load
 from edgestill.federation import (
     BankSource,
-    RunState,
+    Coordinator,
     Surroundings,
     make_client_app,
     make_server_app,
@@ -49,8 +49,8 @@ def main(config_path: Path, out: Path) -> None:
         except StopIteration as end:
             taught = end.value
 
-    def keep(state: RunState) -> None:
-        np.savez(out, **state.arrays)
+    def keep(coordinator: Coordinator) -> None:
+        np.savez(out, **coordinator.state.arrays)
 
     surroundings = Surroundings(
         world=world,

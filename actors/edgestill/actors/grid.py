@@ -144,13 +144,12 @@ class RayGrid(FleetGrid):
             return
         landed, _ = ray.wait(list(self._flights), timeout=wait_s)
         for answer in landed:
-            flight = self._flights.pop(answer, None)
-            if flight is None:  # its cohort was lost while another answer of it was taken
-                continue
+            flight = self._flights[answer]
             try:
                 self._take(ray.get(answer), flight)
+                del self._flights[answer]
             except LOST as error:
-                self._lose(flight, error)
+                self._lose(flight.cohort, error)
         self._send()
 
     def _take(self, answer: BatchAnswer, flight: Flight) -> None:
@@ -161,27 +160,25 @@ class RayGrid(FleetGrid):
         fog = flight.cohort % len(self._pool.fogs)
         self._totals.setdefault(fog, []).append(flight.total)
 
-    def _lose(self, lost: Flight, error: Exception) -> None:
+    def _lose(self, cohort: int, error: Exception) -> None:
         """Replace a dead cohort and queue again what it had not finished."""
-        log.warning("cohort %d died: %s", lost.cohort, type(error).__name__)
-        self._pool.replace(lost.cohort)
-        lost.chunk.attempts += 1
-        self._waiting.appendleft(lost.chunk)
-        for answer, flight in list(self._flights.items()):
-            if flight.cohort == lost.cohort:
-                del self._flights[answer]
-                self._waiting.appendleft(flight.chunk)
-        self._split_or_drop(lost.chunk)
+        log.warning("cohort %d died: %s", cohort, type(error).__name__)
+        self._pool.replace(cohort)
+        held = [answer for answer, flight in self._flights.items() if flight.cohort == cohort]
+        # An actor works in the order of sending, so it died over the first.
+        running, *others = [self._flights.pop(answer).chunk for answer in held]
+        running.attempts += 1
+        self._waiting.extendleft(reversed(others))
+        self._waiting.extendleft(reversed(self._left_of(running)))
 
-    def _split_or_drop(self, chunk: Chunk) -> None:
+    def _left_of(self, chunk: Chunk) -> list[Chunk]:
         """Find the device that kills its actors: cut its chunk up, and give it up at last."""
         if chunk.attempts < MOST_ATTEMPTS:
-            return
-        self._waiting.remove(chunk)
+            return [chunk]
         if len(chunk.messages) > 1:
-            self._waiting.extend(Chunk([message], chunk.shared) for message in chunk.messages)
-        else:
-            self._reply_error(chunk, f"ActorLost: the device ended {chunk.attempts} actors")
+            return [Chunk([message], chunk.shared) for message in chunk.messages]
+        self._reply_error(chunk, f"ActorLost: the device ended {chunk.attempts} actors")
+        return []
 
     def _give_up(self, reason: str) -> None:
         for cohort in {flight.cohort for flight in self._flights.values()}:

@@ -4,9 +4,11 @@ import logging
 import shlex
 import sys
 import uuid
+from contextlib import ExitStack
 from typing import Any
 
 import ray
+from flwr.app import Context, RecordDict
 
 from edgestill.actors import Pool, RayGrid, Teacher, TeacherSource, Telemetry, cluster, start_actor
 from edgestill.config import RunConfig
@@ -18,6 +20,7 @@ from edgestill.federation import (
     Surroundings,
     World,
     make_client_app,
+    make_server_app,
     world_of,
 )
 from edgestill.jobs.comparisons import Peers
@@ -28,6 +31,9 @@ from edgestill.report import show_progress, write_report
 from edgestill.telemetry import MetricStore
 
 log = logging.getLogger(__name__)
+
+RUN_ID = 1
+"""Flower's; each of our runs has a grid of its own."""
 
 
 def run_job(
@@ -45,7 +51,9 @@ def run_job(
     """
     config = folder.config
     world = world_of(config)
-    with cluster(address, cpus=config.engine.cohorts + 1):
+    with ExitStack() as stack:
+        with show_progress("starting Ray", total=None, quiet=quiet):
+            stack.enter_context(cluster(address, cpus=config.engine.cohorts + 1))
         return _Job(folder, world, quiet).run(resume_from)
 
 
@@ -71,7 +79,7 @@ class _Job:
             make_client_app(self._config),
             self._config.engine,
             self._store,
-            run_id=1,
+            run_id=RUN_ID,
             fingerprint=self._world.fingerprint,
             teacher=name,
         )
@@ -79,7 +87,6 @@ class _Job:
         coordinator = self._federate(pool, source, resume_from)
         peers = Peers(config=self._config, pool=pool, teacher=teacher, quiet=self._quiet)
         report = build_report(
-            self._config,
             self._world,
             coordinator.state,
             coordinator.members,
@@ -121,6 +128,14 @@ class _Job:
                 checkpoints=self._folder.checkpoints,
                 knowledge_at_fog=True,
             )
-            coordinator = Coordinator(RayGrid(pool, self._config.fleet.devices), surroundings)
-            coordinator.run(resume_from)
-        return coordinator
+            finished: list[Coordinator] = []
+            app = make_server_app(
+                surroundings, resume_from=resume_from, on_finished=finished.append
+            )
+            app(RayGrid(pool, self._config.fleet.devices), _server_context())
+        return finished[0]
+
+
+def _server_context() -> Context:
+    """Return the context that Flower gives a ServerApp; ours needs nothing from it."""
+    return Context(run_id=RUN_ID, node_id=1, node_config={}, state=RecordDict(), run_config={})

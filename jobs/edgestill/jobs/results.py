@@ -20,7 +20,6 @@ FEDAVG_GAIN_TARGET = 0.03
 
 
 def build_report(
-    config: RunConfig,
     world: World,
     state: RunState,
     members: Mapping[int, Member],
@@ -32,10 +31,8 @@ def build_report(
     projection_bytes: int,
     command: str,
 ) -> dict[str, Any]:
-    """Return the report as plain values.
-
-    ``world`` may have been built for a configuration of another name or engine.
-    """
+    """Return the report as plain values."""
+    config = world.config
     levels = student_levels(world, state)
     final = _final(state, members, levels, projection_bytes)
     return {

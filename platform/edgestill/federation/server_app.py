@@ -7,21 +7,22 @@ from flwr.serverapp import Grid, ServerApp
 
 from edgestill.federation.checkpoint import Checkpoint
 from edgestill.federation.coordinator import Coordinator, Surroundings
-from edgestill.federation.run_state import RunState
 
 
 def make_server_app(
     surroundings: Surroundings,
     *,
     resume_from: Checkpoint | None = None,
-    on_finished: Callable[[RunState], None],
+    on_finished: Callable[[Coordinator], None],
 ) -> ServerApp:
-    """Build the app; ``on_finished`` gets the state after the last round."""
+    """Build the app; ``on_finished`` gets the coordinator after the last round."""
     app = ServerApp()
 
     @app.main()
     def main(grid: Grid, context: Context) -> None:
         del context
-        on_finished(Coordinator(grid, surroundings).run(resume_from))
+        coordinator = Coordinator(grid, surroundings)
+        coordinator.run(resume_from)
+        on_finished(coordinator)
 
     return app

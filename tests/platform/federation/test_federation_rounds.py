@@ -442,7 +442,7 @@ def test_the_server_app_runs_the_rounds(plain_config):
     grid: Grid = LocalGrid(make_client_app(config), 6)
     app = make_server_app(surroundings, on_finished=ended.append)
     app(grid, node_contexts(1, 1)[FIRST_NODE_ID])
-    assert ended[0].round_number == 2
+    assert ended[0].state.round_number == 2
 
 
 def test_devices_alone_are_scored_each_by_itself(plain_config):
