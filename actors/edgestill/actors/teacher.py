@@ -25,8 +25,6 @@ from edgestill.training import EpochScore
 
 Kinds = tuple[str, ...]
 
-THREADS = 2
-
 
 class Teacher:
     """Holds the teacher's knowledge.
@@ -36,8 +34,9 @@ class Teacher:
     """
 
     def __init__(self, config: RunConfig, folder: Path) -> None:
-        # The same number everywhere: sums in another order would make another teacher.
-        torch.set_num_threads(THREADS)
+        # One, as in cohorts: sums in another order would make another teacher, and threads that
+        # wait for each other crawl where other processes want the cores too.
+        torch.set_num_threads(1)
         self._config = config
         self._folder = folder
         self._taught: Taught | None = None
