@@ -31,7 +31,7 @@ def ray_here():
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         ray.init(
             address="local",
-            num_cpus=32,
+            num_cpus=6,
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,

@@ -34,7 +34,7 @@ class Nobody:
         """Nothing to do."""
 
 
-def main(config_path: Path, out: Path) -> None:
+def run(config_path: Path, out: Path) -> None:
     config = load(config_path)
     world = world_of(config)
     # As the teacher's actor does: sums in another order would make another teacher.
@@ -73,4 +73,4 @@ def main(config_path: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    run(Path(sys.argv[1]), Path(sys.argv[2]))

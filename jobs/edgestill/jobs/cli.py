@@ -25,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+TABLE_COLUMNS = 100
+
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML configuration.")]
 Overrides = Annotated[
     list[str] | None,
@@ -83,7 +85,8 @@ def run(
         again += [] if address is None else ["--address", address]
         sys.stderr.write(f"interrupted; go on with: {shlex.join(again)}\n")
         raise
-    console = Console()
+    # Where nobody says how wide the page is, the tables get what they need.
+    console = Console() if sys.stdout.isatty() else Console(width=TABLE_COLUMNS)
     console.print(closing_table(report))
     console.print(f"\n{folder.path / 'report.html'}", soft_wrap=True)
 

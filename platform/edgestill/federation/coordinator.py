@@ -127,6 +127,7 @@ class Coordinator:
         self.members = say_hello(
             self._grid,
             projection,
+            devices=self._config.fleet.devices,
             fingerprint=self._world.fingerprint,
             timeout_s=self._config.federation.timeout_s,
         )

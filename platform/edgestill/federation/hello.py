@@ -1,6 +1,7 @@
 """The first message to every node: who are you, how much data, what is it like (noised)."""
 
 import logging
+import time
 from typing import cast
 
 from flwr.app import ConfigRecord, Message, RecordDict
@@ -13,21 +14,24 @@ from edgestill.knowledge import decode_summary
 
 log = logging.getLogger(__name__)
 
+POLL_INTERVAL_S = 0.1
+
 
 def say_hello(
-    grid: Grid, projection: bytes, *, fingerprint: int, timeout_s: float
+    grid: Grid, projection: bytes, *, devices: int, fingerprint: int, timeout_s: float
 ) -> dict[int, Member]:
-    """Ask every node and return its answer by device.
+    """Wait for the nodes to connect, ask each and return its answer by device.
 
-    A device answers once in a run: its noised summary costs privacy each time it is made.
-
-    A node whose answer is damaged counts as one that did not answer.
+    What has not connected after ``timeout_s`` is not waited for. A device answers once in a run:
+    its noised summary costs privacy each time it is made. A node whose answer is damaged counts as
+    one that did not answer.
 
     Raises:
         RunError: no node answered.
     """
     record = RecordDict({CONFIG: ConfigRecord({"projection": projection})})
-    requests = [Message(record, node_id, HELLO) for node_id in grid.get_node_ids()]
+    nodes = _connected(grid, devices, timeout_s)
+    requests = [Message(record, node_id, HELLO) for node_id in nodes]
     members: dict[int, Member] = {}
     reasons = []
     for answer in grid.send_and_receive(requests, timeout=timeout_s):
@@ -41,6 +45,14 @@ def say_hello(
     if not members:
         raise RunError(f"none of {len(requests)} devices answered: {_last_line(reasons)}")
     return dict(sorted(members.items()))
+
+
+def _connected(grid: Grid, devices: int, timeout_s: float) -> list[int]:
+    """Return the nodes as soon as there are ``devices``; Flower's engines add them one by one."""
+    end = time.monotonic() + timeout_s
+    while len(nodes := list(grid.get_node_ids())) < devices and time.monotonic() < end:
+        time.sleep(POLL_INTERVAL_S)
+    return nodes
 
 
 def _read(answer: Message, fingerprint: int) -> tuple[int, Member]:

@@ -22,7 +22,11 @@ def members(config, source_of, grid=None):
     world = world_of(config)
     grid = grid or LocalGrid(make_client_app(config), config.fleet.devices)
     return say_hello(
-        grid, source_of(config).projection(), fingerprint=world.fingerprint, timeout_s=5.0
+        grid,
+        source_of(config).projection(),
+        devices=config.fleet.devices,
+        fingerprint=world.fingerprint,
+        timeout_s=5.0,
     )
 
 
@@ -154,7 +158,7 @@ def test_a_projection_of_another_run_is_refused_by_the_device(tiny_config, sourc
     config, other = tiny_config(), tiny_config(seed=303)
     grid = LocalGrid(make_client_app(config), 6)
     with pytest.raises(RunError, match="FrameError"):
-        say_hello(grid, source_of(other).projection(), fingerprint=1, timeout_s=5.0)
+        say_hello(grid, source_of(other).projection(), devices=6, fingerprint=1, timeout_s=5.0)
 
 
 def test_hello_without_its_projection_is_an_error_reply(tiny_config):
@@ -162,3 +166,23 @@ def test_hello_without_its_projection_is_an_error_reply(tiny_config):
     message.metadata.__dict__["_message_id"] = "m"
     answer = call_app(make_client_app(tiny_config()), message, node_contexts(6, 1)[FIRST_NODE_ID])
     assert answer.has_error()
+
+
+def test_hello_waits_for_nodes_that_connect_late(tiny_config, source_of):
+    config = tiny_config()
+    grid = LocalGrid(make_client_app(config), config.fleet.devices)
+    everyone, looks = list(grid.get_node_ids()), []
+
+    def connecting():
+        looks.append(None)
+        return everyone[: len(looks)]
+
+    grid.get_node_ids = connecting
+    members = say_hello(
+        grid,
+        source_of(config).projection(),
+        devices=config.fleet.devices,
+        fingerprint=world_of(config).fingerprint,
+        timeout_s=60.0,
+    )
+    assert list(members) == list(range(config.fleet.devices))

@@ -17,6 +17,7 @@ from edgestill.errors import ConfigurationError, FrameError, RunError
 from edgestill.federation import (
     FIRST_NODE_ID,
     AloneCoordinator,
+    Coordinator,
     LocalGrid,
     NoSource,
     Surroundings,
@@ -499,3 +500,19 @@ def test_model_frames_are_shared_between_equal_allocations(plain_config):
 
 def test_resolve_is_what_the_fixture_uses(tiny_config):
     assert tiny_config() == resolve(tiny_config().model_dump(mode="json"))
+
+
+def test_a_model_that_diverged_ends_the_run_in_one_line(plain_config):
+    config = plain_config()
+    coordinator = Coordinator(
+        LocalGrid(make_client_app(config), 6),
+        Surroundings(
+            world=world_of(config),
+            source=NoSource(4),
+            store=MetricStore(max_device_series=0),
+            observer=SimpleNamespace(round_started=None, round_ended=None),
+        ),
+    )
+    coordinator.state.arrays["classifier.bias"][0] = np.nan
+    with pytest.raises(RunError, match=r"round 3: the global model diverged \(loss nan\)"):
+        coordinator._score(3)
