@@ -15,6 +15,8 @@ from edgestill.config import RunConfig, dump, load
 from edgestill.jobs import main_job, run_folder
 from edgestill.report import read_report
 
+ROUNDS = 8
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
@@ -24,8 +26,8 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def small_config(tiny_config) -> RunConfig:
-    """Six short rounds on ten devices of five profiles."""
-    return tiny_config(name="small", fleet={"devices": 10}, federation={"rounds": 6})
+    """Eight short rounds on ten devices of five profiles."""
+    return tiny_config(name="small", fleet={"devices": 10}, federation={"rounds": ROUNDS})
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import psutil
 import pytest
 from processes import wait_until
 from prometheus_client.parser import text_string_to_metric_families
+
+from edgestill.jobs import main_job, run_folder
 
 GONE_WITHIN_S = 15.0
 ONE_COHORT = ("--set", "engine.cohorts=1")
@@ -135,7 +137,7 @@ def test_a_run_serves_its_metrics_and_leaves_a_whole_folder(start, small_yaml, r
     report = json.loads((out / "report.json").read_text())
     assert report.keys() >= REPORT_KEYS
     assert report["schema"] == "edgestill.report/1"
-    assert [row["round"] for row in report["rounds"]] == [1, 2, 3, 4, 5, 6]
+    assert [row["round"] for row in report["rounds"]] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert set(report["comparisons"]) == {"fedavg", "local_only", "cloud_only"}
     assert {claim["id"] for claim in report["claims"]} >= {"gap_to_teacher", "gain_over_fedavg"}
     page = (out / "report.html").read_text()
@@ -147,32 +149,44 @@ def test_a_run_serves_its_metrics_and_leaves_a_whole_folder(start, small_yaml, r
         for family in text_string_to_metric_families((out / "metrics.prom").read_text())
         for sample in family.samples
     }
-    assert last["edgestill_rounds_total"] == 6
+    assert last["edgestill_rounds_total"] == 8
     assert last["edgestill_devices_lost_total"] == 0
     log = (out / "run.log").read_text()
     assert re.search(r"^\S+Z INFO .*round=\d+ ", log, re.M)
     assert "stage=" in log
 
 
-def test_ctrl_c_keeps_the_checkpoint_and_resume_ends_alike(start, small_yaml, reference, tmp_path):
-    out = tmp_path / "run"
-    run = start(out, small_yaml, "--out", out, "--quiet", *ONE_COHORT)
-    wait_until(lambda: run.checkpoints() >= 2, within_s=120, what="two checkpoints")
+def interrupted(run: Started, by: Callable[[], None], *, checkpoints: int) -> str:
+    """Stop a run that has so many checkpoints; return the one line that it leaves."""
+    wait_until(lambda: run.checkpoints() >= checkpoints, within_s=120, what="checkpoints")
     family = run.family()
     assert any("raylet" in " ".join(one.cmdline()) for one in family)
-    os.killpg(run.process.pid, signal.SIGINT)
+    by()
     code, errors = run.finish()
     assert code == 130
-    assert "Traceback" not in errors
-    assert errors.strip().splitlines() == [f"interrupted; go on with: edgestill run --resume {out}"]
     assert psutil.wait_procs(family, timeout=GONE_WITHIN_S)[1] == []
-    assert 2 <= run.checkpoints() < 6
-    assert not (out / "report.json").exists()
+    assert checkpoints <= run.checkpoints() < 8
+    assert not (run.folder / "report.json").exists()
+    return errors
 
-    again = start(out, "--resume", "run", "--quiet", cwd=tmp_path)
-    code, errors = again.finish()
-    assert code == 0, errors
-    assert final(out) == reference["final"]
+
+def test_what_ctrl_c_and_then_sigterm_stopped_ends_alike(
+    start, run_here, small_yaml, reference, tmp_path
+):
+    out = tmp_path / "a run"
+    first = start(out, small_yaml, "--out", out, "--quiet", *ONE_COHORT)
+    line = interrupted(first, lambda: os.killpg(first.process.pid, signal.SIGINT), checkpoints=1)
+    assert line == f"interrupted; go on with: edgestill run --resume '{out}'\n"
+
+    second = start(out, "--resume", "a run", "--quiet", cwd=tmp_path)
+    line = interrupted(second, second.process.terminate, checkpoints=first.checkpoints() + 1)
+    assert line == f"interrupted; go on with: edgestill run --resume '{out}'\n"
+
+    folder, checkpoint = run_folder.reopen(out, from_round=None)
+    assert checkpoint is not None
+    assert (
+        main_job.run_job(folder, resume_from=checkpoint, quiet=True)["final"] == reference["final"]
+    )
 
 
 def test_sigkill_leaves_what_resume_takes_up(start, small_yaml, reference, tmp_path):
@@ -199,16 +213,3 @@ def test_sigkill_leaves_what_resume_takes_up(start, small_yaml, reference, tmp_p
     assert final(out) == reference["final"]
     log = (out / "run.log").read_text()
     assert log.count("metrics at http://") == 2
-
-
-def test_sigterm_ends_a_run_as_ctrl_c_does(start, small_yaml, tmp_path):
-    out = tmp_path / "a run"
-    run = start(out, small_yaml, "--out", out, "--quiet", *ONE_COHORT)
-    wait_until(lambda: run.checkpoints() >= 1, within_s=120, what="a checkpoint")
-    family = run.family()
-    run.process.send_signal(signal.SIGTERM)
-    code, errors = run.finish()
-    assert code == 130
-    assert errors.strip() == f"interrupted; go on with: edgestill run --resume '{out}'"
-    assert psutil.wait_procs(family, timeout=GONE_WITHIN_S)[1] == []
-    assert run.checkpoints() >= 1

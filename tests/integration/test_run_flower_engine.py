@@ -13,9 +13,8 @@ from edgestill.config import dump, load
 PROGRAM = Path(__file__).with_name("flower_engine.py")
 
 
-def test_flowers_engine_and_our_fleet_agree(run_here, small_yaml, tmp_path):
+def test_flowers_engine_and_our_fleet_agree(reference_folder, small_yaml, tmp_path):
     (tmp_path / "two.yaml").write_text(dump(load(small_yaml, ["federation.rounds=2"])))
-    run_here("federation.rounds=2", out=tmp_path / "ours")
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, PROGRAM, tmp_path / "two.yaml", tmp_path / "theirs.npz"],
         env=os.environ | {"FLWR_TELEMETRY_ENABLED": "0"},
@@ -24,7 +23,7 @@ def test_flowers_engine_and_our_fleet_agree(run_here, small_yaml, tmp_path):
         timeout=200,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    kept = load_file(tmp_path / "ours" / "checkpoints" / "round-000002.safetensors")
+    kept = load_file(reference_folder / "checkpoints" / "round-000002.safetensors")
     ours = {n.removeprefix("model/"): a for n, a in kept.items() if n.startswith("model/")}
     theirs = np.load(tmp_path / "theirs.npz")
     assert set(theirs) == set(ours)

@@ -166,13 +166,17 @@ def _complain(text: str, code: int) -> int:
 
 
 def _stop_by_interrupt() -> None:
-    """Let SIGTERM, by which clusters stop jobs, end a run as Ctrl-C does."""
+    """Let SIGTERM, by which clusters stop jobs, end a run as Ctrl-C does.
+
+    SIGINT is taken too: a shell starts what it puts in the background with that signal ignored.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         del number, frame
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 FloatArray = NDArray[np.float32]
 
@@ -112,5 +111,8 @@ def _principal_components(features: FloatArray, width: int) -> tuple[FloatArray,
     """Return orthonormal rows [width, F] by falling variance, and the mean [F]."""
     if width > min(features.shape):
         raise ValueError(f"{width} components exceed what {features.shape} features have")
+    # Costs a second to import: only the cloud fits, every device projects.
+    from sklearn.decomposition import PCA
+
     pca = PCA(n_components=width, random_state=_SEED).fit(features)
     return pca.components_.astype(np.float32), pca.mean_.astype(np.float32)
