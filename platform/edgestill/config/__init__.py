@@ -1,33 +1,37 @@
 """One typed tree for a run: YAML in, resolved YAML out, every wrong key named."""
 
-from edgestill.config.load import digest, dump, load, resolve
-from edgestill.config.tree import (
+from edgestill.config.allocation import (
     AllocationConfig,
-    DataConfig,
-    EngineConfig,
-    FederationConfig,
-    FleetConfig,
-    GroupConfig,
-    KnowledgeConfig,
+    BudgetConfig,
     LevelConfig,
-    LevelName,
     LevelsConfig,
+    SignalsConfig,
+    ThresholdsConfig,
+)
+from edgestill.config.fleet import FleetConfig, GroupConfig, TraceConfig
+from edgestill.config.learning import (
+    DataConfig,
+    KnowledgeConfig,
     LossConfig,
-    ModalityKind,
     PartitionConfig,
-    PrivacyConfig,
-    RunConfig,
     StudentConfig,
     SummaryConfig,
     TeacherConfig,
-    TelemetryConfig,
-    ThresholdsConfig,
-    TraceConfig,
     TrainingConfig,
+)
+from edgestill.config.load import digest, dump, load, resolve
+from edgestill.config.section import LevelName, ModalityKind
+from edgestill.config.tree import (
+    EngineConfig,
+    FederationConfig,
+    PrivacyConfig,
+    RunConfig,
+    TelemetryConfig,
 )
 
 __all__ = [
     "AllocationConfig",
+    "BudgetConfig",
     "DataConfig",
     "EngineConfig",
     "FederationConfig",
@@ -42,6 +46,7 @@ __all__ = [
     "PartitionConfig",
     "PrivacyConfig",
     "RunConfig",
+    "SignalsConfig",
     "StudentConfig",
     "SummaryConfig",
     "TeacherConfig",

@@ -11,6 +11,22 @@ from pydantic import BaseModel, ValidationError
 from edgestill.config.tree import RunConfig
 from edgestill.errors import ConfigurationError
 
+PATH_KEYS = ("path", "_file")
+
+CHANGES_NO_NUMBER: Any = {
+    "name": True,
+    "telemetry": True,
+    "engine": True,
+    "comparisons": True,
+    "privacy": {"epsilon_budget"},
+    "allocation": {
+        "prometheus_url",
+        "prometheus_token_file",
+        "prometheus_ca_file",
+        "prometheus_timeout_s",
+    },
+}
+
 
 def load(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     """Read a YAML file, apply ``dotted.key=value`` overrides and check the whole.
@@ -64,9 +80,10 @@ def dump(config: RunConfig) -> str:
 def digest(config: RunConfig) -> str:
     """Return 16 hex digits that name what the numbers of a run depend on.
 
-    The name, the telemetry and the engine change no number, so they are left out.
+    The name, the telemetry, the engine and the metrics server change no number, so they are left
+    out.
     """
-    plain = config.model_dump(mode="json", exclude={"name", "telemetry", "engine", "comparisons"})
+    plain = config.model_dump(mode="json", exclude=CHANGES_NO_NUMBER)
     return hashlib.blake2b(yaml.safe_dump(plain).encode(), digest_size=8).hexdigest()
 
 
@@ -107,11 +124,11 @@ def _put(node: Any, default: Any, path: list[str], value: Any, key: str) -> Any:
 
 
 def _anchored(node: Any, folder: Path) -> Any:
-    """Return the tree with every relative ``path`` taken from a folder."""
+    """Return the tree with every relative path taken from a folder."""
     if isinstance(node, dict):
         return {
             key: str(folder / value)
-            if key == "path" and isinstance(value, str)
+            if key.endswith(PATH_KEYS) and isinstance(value, str)
             else _anchored(value, folder)
             for key, value in node.items()
         }

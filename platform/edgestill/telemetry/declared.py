@@ -77,6 +77,7 @@ _LEARNING = (
     _gauge("loss_coefficient", "Coefficient of a loss term in the last round.", "term", "group"),
     _counter("knowledge_samples_total", "Public samples sent to devices.", "policy"),
     _counter("checkpoints_total", "Checkpoints written."),
+    _gauge("round_started_timestamp_seconds", "Unix time at which the present round started."),
 )
 
 _SPENDING = (
@@ -85,6 +86,7 @@ _SPENDING = (
     _counter("energy_joules_total", "Energy spent by devices, in joules.", "group"),
     _counter("compute_flops_total", "Floating-point operations done by devices.", "group"),
     _gauge("privacy_epsilon", "Privacy spent so far (epsilon); +Inf is unbounded.", "what"),
+    _gauge("privacy_budget_epsilon", "Privacy that may be spent (epsilon); absent without one."),
 )
 
 _GROUPS = (
@@ -97,6 +99,14 @@ _GROUPS = (
     _counter("allocation_changes_total", "Changes of a group to a level.", "group", "level"),
 )
 
+_SIGNALS = (
+    _gauge("vitals_virtual_seconds", "Virtual time of the groups' exported vitals."),
+    _gauge("signal_age_seconds", "Age of a group's signals at the last decision.", "group"),
+    _counter("signal_faults_total", "Signals not used: missing, stale, absurd.", "signal", "fault"),
+    _counter("signal_source_errors_total", "Failed questions to the signal source.", "reason"),
+    _gauge("group_decision", "1 for how a group was decided: fresh, held, safe.", "group", "state"),
+)
+
 _DEVICES = (
     _counter("devices_selected_total", "Devices asked to train.", "group"),
     _counter("devices_completed_total", "Devices whose update was used.", "group"),
@@ -106,14 +116,22 @@ _DEVICES = (
     _gauge("device_battery_ratio", "Charge of a device's battery, 0 to 1.", "device"),
     _gauge("device_temperature_celsius", "Temperature of a device.", "device"),
     _gauge("device_cpu_ratio", "CPU load of a device by other work, 0 to 1.", "device"),
+    _gauge("device_free_memory_bytes", "Free memory of a device.", "device"),
 )
 
 _ENGINE = (
     _gauge("actors", "Actors alive, by tier.", "tier"),
     _counter("actor_restarts_total", "Actors that died and were replaced, by tier.", "tier"),
+    _counter("pool_changes_total", "Actors added to or removed from the pool.", "tier", "action"),
+    _gauge("cohort_queue", "Devices that wait for or run in a cohort actor.", "cohort"),
+    _gauge("node_cpu_ratio", "CPU load of a node of the cluster, 0 to 1.", "node"),
+    _gauge("node_memory_bytes", "Memory of a node of the cluster.", "node"),
+    _gauge("node_free_memory_bytes", "Memory at hand on a node of the cluster.", "node"),
+    _gauge("node_object_store_bytes", "Capacity of a node's object store.", "node"),
+    _gauge("node_object_store_used_bytes", "Bytes held in a node's object store.", "node"),
 )
 
-METRICS: tuple[Metric, ...] = _LEARNING + _SPENDING + _GROUPS + _DEVICES + _ENGINE
+METRICS: tuple[Metric, ...] = _LEARNING + _SPENDING + _GROUPS + _SIGNALS + _DEVICES + _ENGINE
 """All metrics, in the order of the exposition."""
 
 DECLARED: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in METRICS})

@@ -1,0 +1,1 @@
+"""Benchmarks as jobs: each prints its claims and writes them as JSON."""

@@ -1,0 +1,84 @@
+"""What is learned from what: data, teacher, student, local training, knowledge."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from edgestill.config.section import Positive, Ratio, Section, Share
+
+
+class PartitionConfig(Section):
+    """How the private part is dealt to devices; each sample goes to exactly one device."""
+
+    kind: Literal["iid", "dirichlet", "shards", "user"] = "dirichlet"
+    alpha: Positive = 0.5
+    shards_per_device: int = Field(default=2, ge=1)
+
+
+class DataConfig(Section):
+    """Which dataset, in which layout, dealt in which way.
+
+    ``name`` is ``av_digits`` (bundled) or any label when ``path`` names a folder. ``layout`` says
+    how the folder is laid out: ``manifest`` (a manifest.yaml), or a published layout.
+    """
+
+    name: str = "av_digits"
+    path: Path | None = None
+    layout: Literal["manifest", "multibench_avmnist", "written_spoken_digits"] = "manifest"
+    partition: PartitionConfig = PartitionConfig()
+
+
+class TeacherConfig(Section):
+    """The cloud's model, trained once on the public part."""
+
+    factory: str = "edgestill.models:teacher"
+    epochs: int = Field(default=40, ge=1)
+    patience_epochs: int = Field(default=6, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: Positive = 1e-3
+
+
+class StudentConfig(Section):
+    """The devices' model: any ``package.module:attribute`` that builds a torch module."""
+
+    factory: str = "edgestill.models:student"
+
+
+class TrainingConfig(Section):
+    """One device's local training; epochs come from its allocation."""
+
+    batch_size: int = Field(default=8, ge=1)
+    learning_rate: Positive = 0.05
+    momentum: Ratio = 0.9
+    gradient_clip_norm: Positive = 5.0
+
+
+class SummaryConfig(Section):
+    """What a device tells the cloud about its data, once: clipped, noised, accounted."""
+
+    kind: Literal["histogram", "prototypes"] = "prototypes"
+    clip_norm: Positive = 1.0
+    noise_multiplier: Positive = 1.0
+
+
+class LossConfig(Section):
+    """Base coefficients of L = a(R) L_task + b(R) L_distill + g(R) L_align + d(R) L_resource."""
+
+    distill: float = Field(default=1.0, ge=0.0)
+    align: float = Field(default=0.1, ge=0.0)
+    resource: float = Field(default=0.1, ge=0.0)
+    feature: float = Field(default=1.0, ge=0.0)
+    temperature: Positive = 4.0
+    contrastive_temperature: Positive = 0.07
+
+
+class KnowledgeConfig(Section):
+    """Which of the teacher's public samples a device distils from, each round."""
+
+    selection: Literal["relevance", "all", "random", "reversed", "none"] = "relevance"
+    samples_per_round: int = Field(default=64, ge=1)
+    keep_ratio: Share = 1.0
+    relevance_temperature: Positive = 0.5
+    summary: SummaryConfig = SummaryConfig()
+    loss: LossConfig = LossConfig()
