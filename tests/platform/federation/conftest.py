@@ -20,6 +20,7 @@ from edgestill.federation import (
     teach,
     world_of,
 )
+from edgestill.seeds import derive_seed
 from edgestill.telemetry import MetricStore
 
 
@@ -104,3 +105,13 @@ def plain_config(tiny_config):
         return tiny_config(knowledge=knowledge, **overrides)
 
     return build
+
+
+@pytest.fixture
+def start_of():
+    """The parameters that a run of a configuration begins with."""
+
+    def start(config):
+        return world_of(config).family.initial_arrays(derive_seed(config.seed, "student"))
+
+    return start
