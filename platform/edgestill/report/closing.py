@@ -5,9 +5,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from edgestill.report.decisions import change_table
 from edgestill.report.schema import Report
 from edgestill.report.summary import detail_tables, verdict_tables
 from edgestill.report.table import FAILS, HOLDS, Table
+
+MOST_CHANGES = 12
 
 _STYLES = {HOLDS: "green", FAILS: "bold red", "unbounded": "yellow", "ours": "bold"}
 
@@ -17,7 +20,8 @@ def closing_table(report: Report) -> RenderableType:
     heading = Text.assemble((str(report["name"]), "bold"), f"  seed {report['seed']}")
     if report["rounds"]:
         heading.append(f"  rounds {len(report['rounds'])}")
-    tables = verdict_tables(report) + detail_tables(report)
+    changes = change_table(report, most=MOST_CHANGES)
+    tables = [*verdict_tables(report), *([changes] if changes.rows else []), *detail_tables(report)]
     return Group(heading, *(part for table in tables for part in (Text(), _rich(table))))
 
 

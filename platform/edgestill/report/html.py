@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from plotly.offline import get_plotlyjs
 
+from edgestill.report.decisions import change_table
 from edgestill.report.figures import Figure, figures
 from edgestill.report.schema import Report
 from edgestill.report.summary import detail_tables, total_bytes, verdict_tables
@@ -52,6 +53,7 @@ def page(report: Report) -> str:
             "<main>",
             *(_section(found) for found in verdict_tables(report)),
             *(_figure(figure) for figure in drawn),
+            *(_section(found) for found in (change_table(report),) if found.rows),
             *(_section(found) for found in detail_tables(report)),
             '<div class="columns">',
             *(_section(found) for found in _background(report)),
