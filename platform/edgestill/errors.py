@@ -5,6 +5,7 @@ EdgestillError
 │   ├── ConfigurationError    a key of the configuration
 │   ├── DataError             a file of a dataset
 │   └── CheckpointError       a saved run that cannot be taken up
+├── PromqlError           a question that a Prometheus server did not answer; a run goes on
 ├── FrameError            bytes from another tier that are not a valid frame
 └── RunError              a run that began and failed; the command line exits 3
 
@@ -30,6 +31,19 @@ class DataError(InputError):
 
 class CheckpointError(InputError):
     """A saved run cannot be taken up."""
+
+
+class PromqlError(EdgestillError):
+    """A Prometheus server did not answer a question.
+
+    Attributes:
+        reason: one word: unreachable, timeout, unauthorized, status (any other of HTTP), not_json,
+            malformed, too_large, bad_expression or misconfigured.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class FrameError(EdgestillError):

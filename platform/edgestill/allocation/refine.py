@@ -1,8 +1,10 @@
 """The device's own word: its group's allocation, lowered by its own vitals."""
 
-from edgestill.allocation.levels import Allocation, allocation_of
-from edgestill.allocation.policies import asked
+from dataclasses import replace
+
+from edgestill.allocation.levels import Allocation, Level, allocation_of
 from edgestill.allocation.rules import Readings, rules
+from edgestill.allocation.threshold import asked
 from edgestill.config import AllocationConfig
 
 
@@ -18,4 +20,17 @@ def refine(allocation: Allocation, vitals: Readings, config: AllocationConfig) -
     wanted = asked(rules(config.thresholds), vitals)
     if wanted is None or wanted[0] >= allocation.level:
         return allocation
-    return allocation_of(config.levels, wanted[0], tuple(allocation.modalities))
+    return lowered(allocation, wanted[0], config)
+
+
+def lowered(allocation: Allocation, level: Level, config: AllocationConfig) -> Allocation:
+    """Return what a lower level lets a device spend, in nothing more than the allocation does.
+
+    The allocator may have given fewer epochs or bits than its level has.
+    """
+    less = allocation_of(config.levels, level, tuple(allocation.modalities))
+    return replace(
+        less,
+        epochs=min(less.epochs, allocation.epochs),
+        bits=min(less.bits, allocation.bits),
+    )

@@ -7,6 +7,14 @@ from typing import Protocol
 
 from edgestill.config import ThresholdsConfig
 
+TITLES: Mapping[str, str] = {
+    "cpu_ratio": "cpu",
+    "free_memory_bytes": "free memory",
+    "battery_ratio": "battery",
+    "temperature_c": "temperature",
+}
+"""What reasons call each signal, in the order in which they name them."""
+
 
 class Readings(Protocol):
     """The four signals of a group or the vitals of a device."""
@@ -76,9 +84,9 @@ class Rule:
 def rules(thresholds: ThresholdsConfig) -> dict[str, Rule]:
     """Return the rule of each signal by its name, in the order in which reasons name them."""
 
-    def rule(title: str, bounds: tuple[float, ...], sign: int, best: float) -> Rule:
+    def rule(name: str, bounds: tuple[float, ...], sign: int, best: float) -> Rule:
         return Rule(
-            title=title,
+            title=TITLES[name],
             bounds=tuple(sorted(bounds, reverse=sign < 0)),
             sign=sign,
             hysteresis_ratio=thresholds.hysteresis_ratio,
@@ -86,10 +94,10 @@ def rules(thresholds: ThresholdsConfig) -> dict[str, Rule]:
         )
 
     return {
-        "cpu_ratio": rule("cpu", thresholds.cpu_ratio, 1, 0.0),
-        "free_memory_bytes": rule("free memory", thresholds.free_memory_bytes, -1, math.inf),
-        "battery_ratio": rule("battery", thresholds.battery_ratio, -1, 1.0),
-        "temperature_c": rule("temperature", thresholds.temperature_c, 1, -math.inf),
+        "cpu_ratio": rule("cpu_ratio", thresholds.cpu_ratio, 1, 0.0),
+        "free_memory_bytes": rule("free_memory_bytes", thresholds.free_memory_bytes, -1, math.inf),
+        "battery_ratio": rule("battery_ratio", thresholds.battery_ratio, -1, 1.0),
+        "temperature_c": rule("temperature_c", thresholds.temperature_c, 1, -math.inf),
     }
 
 

@@ -1,36 +1,55 @@
 """What the allocator sees: one snapshot of every group, from whatever source."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from edgestill.allocation.forecast import Forecasts
+
+Fault = Literal["missing", "stale", "absurd"]
+"""Why a signal is not used: no sample, one too old, or one that cannot be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSignals:
-    """Means over a group; a signal that was not reported is None (NaN counts as None).
+    """Means over a group; a signal that cannot be used is None (NaN counts as None).
 
     Attributes:
         cpu_ratio: share of the CPU that others ask for, 0..1.
         free_memory_bytes: what a training process may use.
         battery_ratio: charge, 0..1; 1.0 on mains.
         temperature_c: of the part that throttles.
-        age_s: how old the youngest signal is.
+        age_s: how old the signals are, in real seconds; None if nobody knows.
+        faults: why a signal is None, by name; without a word it is missing.
     """
 
     cpu_ratio: float | None = None
     free_memory_bytes: float | None = None
     battery_ratio: float | None = None
     temperature_c: float | None = None
-    age_s: float = 0.0
+    age_s: float | None = 0.0
+    faults: Mapping[str, Fault] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The signals of all groups before a round; ``time_s`` is the virtual clock."""
+    """The signals of all groups before a round.
+
+    Attributes:
+        time_s: the virtual clock.
+        source_error: why some or all signals could not be asked for, in one line.
+        source_error_reason: the same in one word, of a fixed few.
+        forecasts: what each option would take and bring; None where nobody foretells.
+    """
 
     round_number: int
     time_s: float
     groups: Mapping[str, GroupSignals]
+    source_error: str | None = None
+    source_error_reason: str | None = None
+    forecasts: Forecasts | None = None
 
 
 class SignalSource(Protocol):
@@ -40,30 +59,40 @@ class SignalSource(Protocol):
         """Return the newest signals of every group."""
 
 
-class MetricReader(Protocol):
-    """The one method that is needed of a metric store."""
+_POSSIBLE: Mapping[str, tuple[float, float]] = {
+    "cpu_ratio": (0.0, 1.0),
+    "free_memory_bytes": (0.0, sys.float_info.max),
+    "battery_ratio": (0.0, 1.0),
+    "temperature_c": (-80.0, 200.0),
+}
+"""The least and the greatest value of each signal that is not absurd."""
+_ROUNDING = 1e-9
+"""How far beyond its range the mean of possible values may come out."""
 
-    def value(self, name: str, **labels: str) -> float | None:
-        """Return the value of one series; None if it was never set."""
 
+def group_signals(
+    values: Mapping[str, float | None], *, age_s: float | None, stale_after_s: float
+) -> GroupSignals:
+    """Return what can be used of a group's samples, and what is wrong with the others.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrySource:
-    """Signals from the gauges of the same process, so never old."""
-
-    store: MetricReader
-    groups: Sequence[str]
-
-    def read(self, round_number: int, time_s: float) -> Snapshot:
-        """Return the gauges of every group; a gauge never set gives None."""
-        groups = {group: self._read(group) for group in self.groups}
-        return Snapshot(round_number=round_number, time_s=time_s, groups=groups)
-
-    def _read(self, group: str) -> GroupSignals:
-        value = self.store.value
-        return GroupSignals(
-            cpu_ratio=value("edgestill_group_cpu_ratio", group=group),
-            free_memory_bytes=value("edgestill_group_free_memory_bytes", group=group),
-            battery_ratio=value("edgestill_group_battery_ratio", group=group),
-            temperature_c=value("edgestill_group_temperature_celsius", group=group),
-        )
+    Args:
+        values: by name of signal; without a sample None or left out.
+        age_s: how old the samples are, in real seconds; None, NaN or negative if nobody knows,
+            and then they count as stale.
+        stale_after_s: the age from which on none is used.
+    """
+    known_age_s = age_s if age_s is not None and 0.0 <= age_s < math.inf else None
+    fresh = known_age_s is not None and known_age_s <= stale_after_s
+    usable: dict[str, float] = {}
+    faults: dict[str, Fault] = {}
+    for name, (low, high) in _POSSIBLE.items():
+        value = values.get(name)
+        if value is None:
+            faults[name] = "missing"
+        elif not fresh:
+            faults[name] = "stale"
+        elif low - _ROUNDING <= value <= high + _ROUNDING:  # NaN is in no range
+            usable[name] = min(max(value, low), high)
+        else:
+            faults[name] = "absurd"
+    return GroupSignals(**usable, age_s=known_age_s, faults=faults)

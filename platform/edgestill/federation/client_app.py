@@ -1,9 +1,10 @@
 """Flower's ClientApp of a device: it says hello once, then trains when asked.
 
 The same app runs in a cohort actor, in Flower's simulation engine and behind a SuperNode. The
-node's ``partition-id`` says which device it is.
+node's ``partition-id`` says which device it is; ``vitals="host"`` lets it read its own machine.
 """
 
+from dataclasses import replace
 from typing import cast
 
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
@@ -19,6 +20,7 @@ from edgestill.federation.messages import (
     read_instruction,
     reply,
 )
+from edgestill.federation.own_eyes import own_vitals, to_metrics, with_link_of
 from edgestill.federation.world import World, world_of
 from edgestill.knowledge import decode_projection, encode_summary, project, summarize
 from edgestill.seeds import generator
@@ -35,7 +37,13 @@ def make_client_app(config: RunConfig) -> ClientApp:
         device = device_of(context)
         content = RecordDict(
             {
-                METRICS: MetricRecord({"device": device, "num-examples": len(world.owned[device])}),
+                METRICS: MetricRecord(
+                    {
+                        "device": device,
+                        "num-examples": len(world.owned[device]),
+                        **to_metrics(own_vitals(context)),
+                    }
+                ),
                 SUMMARY: ConfigRecord({FRAME: _summary_frame(world, device, message)}),
             }
         )
@@ -45,8 +53,12 @@ def make_client_app(config: RunConfig) -> ClientApp:
     def train(message: Message, context: Context) -> Message:
         """Take part in one round."""
         instruction = read_instruction(message)
+        if (vitals := own_vitals(context)) is not None:
+            seen = with_link_of(vitals, instruction.vitals)
+            instruction = replace(instruction, vitals=seen)
         answer = take_part(world_of(config), device_of(context), instruction)
-        return reply(message, answer.metrics, frame=answer.frame, reduce=instruction.reduce)
+        metrics = {**answer.metrics, **to_metrics(vitals)}
+        return reply(message, metrics, frame=answer.frame, reduce=instruction.reduce)
 
     return app
 

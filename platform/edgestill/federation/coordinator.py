@@ -7,7 +7,7 @@ round 1; so a run can be resumed from any round with the same result as an unint
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,20 +16,24 @@ from flwr.app import Message
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from edgestill.allocation import Decision, RegistrySource, SignalSource, decide
+from edgestill.allocation import Decision, RegistrySource, SignalSource, Snapshot, decide
+from edgestill.config import AllocationConfig
 from edgestill.errors import RunError
 from edgestill.federation.checkpoint import Checkpoint, CheckpointFolder
 from edgestill.federation.collect import Collected, collect
+from edgestill.federation.conditions import Conditions
 from edgestill.federation.exports import (
     export_decision,
-    export_devices,
-    export_groups,
     export_hello,
     export_privacy,
+    export_signals,
+    export_vitals,
 )
+from edgestill.federation.forecasting import Forecaster
 from edgestill.federation.hello import say_hello
 from edgestill.federation.ledger import RoundBooks
 from edgestill.federation.outgoing import Dispatcher
+from edgestill.federation.own_eyes import from_metrics
 from edgestill.federation.participants import Member, Pick, pick
 from edgestill.federation.run_state import RunState, from_checkpoint, to_checkpoint
 from edgestill.federation.sources import KnowledgeSource
@@ -48,12 +52,31 @@ from edgestill.training import Score, evaluate
 
 log = logging.getLogger(__name__)
 
+FORESEEING = ("priority", "predictive")
+"""The policies that decide from forecasts."""
+
 IDLE_WAIT_S = 60.0
 """Virtual time that passes when no device can take part."""
 
 
+class Decide(Protocol):
+    """Decides what every group may spend, as :func:`edgestill.allocation.decide` does."""
+
+    def __call__(
+        self,
+        config: AllocationConfig,
+        kinds: Sequence[str],
+        snapshot: Snapshot,
+        previous: Decision | None,
+    ) -> Decision:
+        """Return the decision for a snapshot; pure."""
+
+
 class Observer(Protocol):
     """Who watches a run."""
+
+    def vitals_exported(self) -> None:
+        """The vitals of a round are in the metrics; the round is about to be decided from them."""
 
     def round_started(self, round_number: int, participants: int) -> None:
         """A round's messages are about to be sent."""
@@ -70,6 +93,7 @@ class Surroundings:
         checkpoints: where to keep the state; None keeps nothing.
         knowledge_at_fog: whether the grid's fogs fill in knowledge by position.
         signals: where the allocator's signals come from; the store itself by default.
+        decide: the allocator.
     """
 
     world: World
@@ -79,6 +103,7 @@ class Surroundings:
     checkpoints: CheckpointFolder | None = None
     knowledge_at_fog: bool = False
     signals: SignalSource | None = None
+    decide: Decide = decide
 
 
 class Coordinator:
@@ -100,6 +125,8 @@ class Coordinator:
             store=surroundings.store,
             groups=[group.name for group in self._config.fleet.groups],
         )
+        self._conditions = Conditions()
+        self._forecaster: Forecaster | None = None
         self._strategy = make_strategy(self._config.federation)
         self._dispatcher = Dispatcher(
             world=self._world,
@@ -131,6 +158,11 @@ class Coordinator:
             fingerprint=self._world.fingerprint,
             timeout_s=self._config.federation.timeout_s,
         )
+        for device, member in self.members.items():
+            if member.vitals is not None:
+                self._fleet.report(device, member.vitals)
+        if self._config.allocation.policy in FORESEEING:
+            self._forecaster = Forecaster(self._world, self._around.source, self.members)
         if resume_from is None:
             export_hello(store, self._fleet, self.members, len(projection))
         while self.state.round_number < self._config.federation.rounds:
@@ -155,6 +187,9 @@ class Coordinator:
         )
         self._around.observer.round_started(round_number, len(picked.participants))
         collected, duration_s = self._train(round_number, picked)
+        for device, figures in collected.figures.items():
+            if (vitals := from_metrics(device, figures)) is not None:
+                self._fleet.report(device, vitals)
         pause_s = max(duration_s, self._config.federation.interval_s)
         self._fleet.advance(pause_s, self._energy_j(collected))
         books = RoundBooks(
@@ -168,6 +203,13 @@ class Coordinator:
             time_s=self._fleet.time_s,
             group_of={p.device: self._fleet.group_of(p.device) for p in picked.participants},
         )
+        if self._forecaster is not None:
+            self.state.experience = self._forecaster.learn(
+                self.state.experience,
+                decision,
+                books.figures_by_group(),
+                self._score(round_number, "validation").loss,
+            )
         self._enter(books)
 
     def _enter(self, books: RoundBooks) -> None:
@@ -193,15 +235,19 @@ class Coordinator:
         self._around.observer.round_ended(row)
 
     def _decide(self, round_number: int) -> Decision:
-        now_s = self._fleet.time_s
         store = self._around.store
-        export_groups(store, self._fleet, self._fleet.group_means(now_s))
-        export_devices(store, self._fleet, self._config.telemetry.max_device_series)
-        snapshot = self._signals.read(round_number, now_s)
-        decision = decide(
+        store.set("edgestill_round_started_timestamp_seconds", time.time())
+        export_vitals(store, self._fleet, self._config.telemetry.max_device_series)
+        self._around.observer.vitals_exported()
+        snapshot = self._signals.read(round_number, self._fleet.time_s)
+        if self._forecaster is not None:
+            snapshot = self._forecaster.with_forecasts(snapshot, self.state.experience)
+        decision = self._around.decide(
             self._config.allocation, self._world.dataset.kinds, snapshot, self.state.decision
         )
+        export_signals(store, snapshot)
         export_decision(store, decision)
+        self._conditions.note(snapshot, decision)
         self.state.decision = decision
         for group in decision.changed:
             level = decision.allocations[group].level.value
@@ -253,12 +299,12 @@ class Coordinator:
             energy_j[device] = figures["energy-j"]
         return energy_j
 
-    def _score(self, round_number: int) -> Score:
+    def _score(self, round_number: int, split: str = "test") -> Score:
         module = self._world.family.module(1.0)
         load_arrays(module, self.state.arrays)
         dataset = self._world.dataset
         everything = dict.fromkeys(dataset.kinds, 1.0)
-        score = evaluate(module, dataset, dataset.splits["test"], everything)
+        score = evaluate(module, dataset, dataset.splits[split], everything)
         if not math.isfinite(score.loss):
             raise RunError(
                 f"round {round_number}: the global model diverged (loss {score.loss}); "

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edgestill.allocation import Allocation, Level, allocation_of, pressure, refine
+from edgestill.allocation import Allocation, Level, lowered, pressure, refine
 from edgestill.codec import decode_arrays, encode_arrays, frame_bound_bytes
 from edgestill.federation.messages import DONE, LATE, UNFIT, Instruction
 from edgestill.federation.world import World
@@ -70,9 +70,7 @@ def plan(
         fitting = fits(vitals, work)
         if fitting or chosen.level is Level.CRITICAL:
             break
-        chosen = allocation_of(
-            config.allocation.levels, chosen.level.lowered(), tuple(chosen.modalities)
-        )
+        chosen = lowered(chosen, chosen.level.lowered(), config.allocation)
     spent = spend(world.fleet.profile_of(device), vitals, work)
     return Plan(allocation=chosen, variant=variant, work=work, spent=spent, fits=fitting)
 
@@ -190,6 +188,7 @@ class _Figures:
         metrics = {
             **self._common(),
             "status": status,
+            "done-ratio": share,
             "flops": self._plan.work.flops * share,
             "energy-j": whole.energy_j * share,
             "total-s": whole.total_s * share,
@@ -210,6 +209,7 @@ class _Figures:
             **self._common(),
             **{f"loss-{name}": value for name, value in trained.terms.items()},
             "status": LATE if late else DONE,
+            "done-ratio": 1.0,
             "flops": work.flops,
             "energy-j": spent.energy_j,
             "total-s": spent.total_s,

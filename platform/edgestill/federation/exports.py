@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgestill.allocation import Decision, Level
+from edgestill.allocation import STATES, Decision, Level, Snapshot
 from edgestill.config import RunConfig
 from edgestill.federation.participants import Member
-from edgestill.fleet import Fleet, GroupMeans
+from edgestill.fleet import Fleet, GroupMeans, Vitals
 from edgestill.privacy import gaussian_epsilon
-from edgestill.telemetry import MetricStore
+from edgestill.telemetry import Contents, MetricStore
 
 
 def export_hello(
@@ -34,37 +34,82 @@ def export_privacy(store: MetricStore, config: RunConfig, *, summaries: bool, ro
             noise_multiplier=noise_multiplier, steps=steps, delta=config.privacy.delta
         )
         store.set("edgestill_privacy_epsilon", np.inf if epsilon is None else epsilon, what=what)
+    if config.privacy.epsilon_budget is not None:
+        store.set("edgestill_privacy_budget_epsilon", config.privacy.epsilon_budget)
 
 
 def export_devices(store: MetricStore, fleet: Fleet, most: int) -> None:
     """Write the vitals of the first ``most`` devices, one series each."""
     devices = np.arange(min(fleet.size, most))
-    vitals = fleet.vitals_many(devices, fleet.time_s)
+    vitals = fleet.vitals_columns(devices, fleet.time_s)
     for name, attribute in _VITALS.items():
-        values = np.array([getattr(one, attribute) for one in vitals], np.float64)
-        store.set_devices(name, devices, values)
+        store.set_devices(name, devices, vitals[attribute])
 
 
 _VITALS = {
     "edgestill_device_cpu_ratio": "cpu_ratio",
+    "edgestill_device_free_memory_bytes": "free_memory_bytes",
     "edgestill_device_battery_ratio": "battery_ratio",
     "edgestill_device_temperature_celsius": "temperature_c",
 }
+
+
+_GROUP_VITALS = {
+    name.replace("_device_", "_group_"): attribute for name, attribute in _VITALS.items()
+}
+
+
+def machine_contents(vitals: Vitals, group: str, device: int) -> Contents:
+    """Return the vitals of one real machine, as a device and as all that is seen of its group."""
+    store = MetricStore()
+    for name, attribute in _VITALS.items():
+        store.set_devices(name, np.array([device]), np.array([getattr(vitals, attribute)]))
+    for name, attribute in _GROUP_VITALS.items():
+        store.set(name, getattr(vitals, attribute), group=group)
+    seen = store.snapshot()
+    # The counters that a run begins with are none of a machine's.
+    return Contents(
+        numbers={name: seen.numbers[name] for name in _GROUP_VITALS}, devices=seen.devices
+    )
 
 
 def export_groups(store: MetricStore, fleet: Fleet, means: Mapping[str, GroupMeans]) -> None:
     """Write the groups' vitals, which the allocator then reads."""
     profiles = {group.name: group.profile for group in fleet.groups}
     for group, mean in means.items():
-        store.set("edgestill_group_cpu_ratio", mean.cpu_ratio, group=group)
-        store.set("edgestill_group_free_memory_bytes", mean.free_memory_bytes, group=group)
-        store.set("edgestill_group_battery_ratio", mean.battery_ratio, group=group)
-        store.set("edgestill_group_temperature_celsius", mean.temperature_c, group=group)
+        for name, attribute in _GROUP_VITALS.items():
+            store.set(name, getattr(mean, attribute), group=group)
         store.set("edgestill_group_devices", mean.devices, group=group, profile=profiles[group])
 
 
+def export_vitals(store: MetricStore, fleet: Fleet, max_devices: int) -> None:
+    """Write the vitals of groups and devices now, and at last the virtual time that they are of.
+
+    Whoever sees that time in a scrape knows that the vitals in it are not older.
+    """
+    export_groups(store, fleet, fleet.group_means(fleet.time_s))
+    export_devices(store, fleet, max_devices)
+    store.set("edgestill_vitals_virtual_seconds", fleet.time_s)
+
+
+def export_signals(store: MetricStore, snapshot: Snapshot) -> None:
+    """Write how old the signals were, and count a source that failed."""
+    for group, signals in snapshot.groups.items():
+        age_s = np.nan if signals.age_s is None else signals.age_s
+        store.set("edgestill_signal_age_seconds", age_s, group=group)
+    if snapshot.source_error_reason is not None:
+        store.inc("edgestill_signal_source_errors_total", reason=snapshot.source_error_reason)
+
+
 def export_decision(store: MetricStore, decision: Decision) -> None:
-    """Write the groups' levels and count what changed."""
+    """Write the groups' levels, how they were decided, and count what changed and was at fault."""
+    for group, decided in decision.states.items():
+        for state in STATES:
+            here = float(state == decided)
+            store.set("edgestill_group_decision", here, group=group, state=state)
+    for faults in decision.faults.values():
+        for signal, fault in faults.items():
+            store.inc("edgestill_signal_faults_total", signal=signal, fault=fault)
     for group, allocation in decision.allocations.items():
         for level in Level:
             here = float(level is allocation.level)

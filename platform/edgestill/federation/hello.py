@@ -9,6 +9,7 @@ from flwr.serverapp import Grid
 
 from edgestill.errors import FrameError, RunError
 from edgestill.federation.messages import CONFIG, FRAME, HELLO, METRICS, SUMMARY
+from edgestill.federation.own_eyes import from_metrics
 from edgestill.federation.participants import Member
 from edgestill.knowledge import decode_summary
 
@@ -69,6 +70,7 @@ def _read(answer: Message, fingerprint: int) -> tuple[int, Member]:
         examples=examples,
         summary=decode_summary(frame, fingerprint=fingerprint) if frame else None,
         summary_bytes=len(frame),
+        vitals=from_metrics(device, metrics),
     )
     return device, member
 

@@ -64,6 +64,9 @@ class RoundBooks:
             "by_group": self._by_group(),
             "reasons": dict(self.decision.reasons),
             "changed": list(self.decision.changed),
+            "foretold": self._foretold(),
+            "decision_states": dict(self.decision.states),
+            "signal_faults": {group: dict(f) for group, f in self.decision.faults.items()},
             "loss_terms": {term: self._mean_term(term) for term in TERMS},
             "coefficients": self._coefficients(),
         }
@@ -77,7 +80,7 @@ class RoundBooks:
 
     def _by_group(self) -> dict[str, dict[str, float]]:
         """Return bytes, operations, energy and the slowest device's virtual seconds by group."""
-        members = self._figures_by_group()
+        members = self.figures_by_group()
         return {
             group: {
                 "devices": len(rows),
@@ -91,11 +94,30 @@ class RoundBooks:
             for group, rows in sorted(members.items())
         }
 
-    def _figures_by_group(self) -> dict[str, dict[int, Figures]]:
+    def figures_by_group(self) -> dict[str, dict[int, Figures]]:
+        """Return what the devices of each group reported."""
         members: dict[str, dict[int, Figures]] = defaultdict(dict)
         for device, figures in self.collected.figures.items():
             members[self.group_of[device]][device] = figures
         return members
+
+    def _foretold(self) -> dict[str, dict[str, float]]:
+        """Return by group what was foretold of a device and, under ``seen_``, what happened.
+
+        Times of devices that trained; the share in time of all that were asked.
+        """
+        foretold = {}
+        for group, rows in self.figures_by_group().items():
+            trained = [row for row in rows.values() if row["status"] != UNFIT]
+            if group in self.decision.foretold and trained:
+                count = len(trained)
+                foretold[group] = {
+                    **self.decision.foretold[group],
+                    "seen_duration_s": sum(row["total-s"] for row in trained) / count,
+                    "seen_energy_j": sum(row["energy-j"] for row in trained) / count,
+                    "seen_in_time_ratio": sum(row["status"] == DONE for row in trained) / count,
+                }
+        return dict(sorted(foretold.items()))
 
     def _mean_term(self, term: str) -> float:
         values = [f[f"loss-{term}"] for f in self.collected.figures.values() if f"loss-{term}" in f]
@@ -104,7 +126,7 @@ class RoundBooks:
     def _coefficients(self) -> dict[str, dict[str, float]]:
         return {
             group: {term: _sum(rows, f"coefficient-{term}") / len(rows) for term in TERMS}
-            for group, rows in sorted(self._figures_by_group().items())
+            for group, rows in sorted(self.figures_by_group().items())
         }
 
     def export(self, store: MetricStore, policy: str) -> None:
@@ -127,7 +149,7 @@ class RoundBooks:
         for participant in self.participants:
             group = self.group_of[participant.device]
             store.inc("edgestill_devices_selected_total", group=group)
-        for group, rows in self._figures_by_group().items():
+        for group, rows in self.figures_by_group().items():
             done = Counter(row["status"] for row in rows.values())
             store.inc("edgestill_devices_completed_total", done[DONE], group=group)
             store.inc("edgestill_devices_late_total", done[LATE], group=group)

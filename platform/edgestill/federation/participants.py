@@ -15,12 +15,16 @@ PARTICIPATION_RANGE = 2**63
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A device that said hello: its node, its number of samples, its noised summary if any."""
+    """A device that said hello: its node, its number of samples, its noised summary if any.
+
+    ``vitals`` are what a real device reads of its machine; None for a simulated one.
+    """
 
     node_id: int
     examples: int
     summary: Summary | None
     summary_bytes: int
+    vitals: Vitals | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 from flwr.serverapp.strategy import FedAvg
 from numpy.typing import NDArray
 
-from edgestill.allocation import Decision
+from edgestill.allocation import Decision, Experience
 from edgestill.federation.checkpoint import Checkpoint
 from edgestill.federation.strategies import optimizer_state, restore_optimizer_state
 from edgestill.fleet import Fleet
@@ -24,6 +24,7 @@ class RunState:
         arrays: the global model.
         round_number: the last finished round, 0 before the first.
         decision: the allocator's last.
+        experience: what the allocator has learned of the groups.
         rows: of the report, one for each finished round.
         selected_classes: [K], how many public samples of each class were selected so far.
     """
@@ -32,6 +33,7 @@ class RunState:
     selected_classes: NDArray[np.int64]
     round_number: int = 0
     decision: Decision | None = None
+    experience: Experience = field(default_factory=Experience.first)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -49,6 +51,7 @@ def to_checkpoint(
         plain={
             "rows": state.rows,
             "decision": None if state.decision is None else state.decision.to_plain(),
+            "experience": state.experience.to_plain(),
             "selected_classes": state.selected_classes.tolist(),
             "store": store.state(),
         },
@@ -67,6 +70,7 @@ def from_checkpoint(
         arrays=_below("model", checkpoint.arrays),
         round_number=checkpoint.round_number,
         decision=None if plain["decision"] is None else Decision.from_plain(plain["decision"]),
+        experience=Experience.from_plain(plain["experience"]),
         rows=list(plain["rows"]),
         selected_classes=np.array(plain["selected_classes"], np.int64),
     )

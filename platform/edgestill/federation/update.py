@@ -88,7 +88,8 @@ class Aggregate:
             largest = float(np.max(np.abs(values), initial=0.0))
             _refuse_overflow(largest)
             magnitude = max(magnitude, int(largest))
-            sums[name, delta.shape] = values.astype(np.int64)
+            # Of a scalar, numpy's rint leaves a number and no array.
+            sums[name, delta.shape] = np.asarray(values, np.int64)
         return cls(sums, dict.fromkeys(sums, update.examples), magnitude, 1)
 
     def __add__(self, other: "Aggregate") -> "Aggregate":

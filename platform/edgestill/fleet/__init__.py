@@ -2,16 +2,21 @@
 
 from edgestill.fleet.fleet import Fleet, GroupMeans
 from edgestill.fleet.groups import PANEL_SIZE
+from edgestill.fleet.host import HostVitals
+from edgestill.fleet.meter import CpuLoad, CpuMeter
 from edgestill.fleet.profiles import DeviceProfile, profile, profiles
 from edgestill.fleet.spend import Spent, Vitals, Work, compute_share, fits, spend
 from edgestill.fleet.traces import FleetTrace, Trace, fleet_trace, trace
 
 __all__ = [
     "PANEL_SIZE",
+    "CpuLoad",
+    "CpuMeter",
     "DeviceProfile",
     "Fleet",
     "FleetTrace",
     "GroupMeans",
+    "HostVitals",
     "Spent",
     "Trace",
     "Vitals",

@@ -12,6 +12,7 @@ from edgestill.errors import CheckpointError
 from edgestill.fleet.bodies import Floats, bodies
 from edgestill.fleet.groups import Group, build_groups
 from edgestill.fleet.profiles import DeviceProfile
+from edgestill.fleet.reported import Reported, mean_of_known
 from edgestill.fleet.roster import deal
 from edgestill.fleet.spend import Vitals
 
@@ -33,7 +34,8 @@ class Fleet:
     """All devices of a run on a virtual clock.
 
     Of each device only its group, its battery and its temperature are held; everything else is a
-    pure function of (configuration, seed, device, time), generated when asked for.
+    pure function of (configuration, seed, device, time), generated when asked for. What a real
+    device reports of itself stands in place of all that.
 
     Attributes:
         size: number of devices, N.
@@ -57,6 +59,7 @@ class Fleet:
         self._bodies = bodies([group.profile for group in self._groups])
         self._battery_j: Floats = self._bodies.capacity_j[self.group_index]
         self._temperature_c: Floats = self._bodies.resting_c()[self.group_index]
+        self._reported = Reported()
 
     def group_of(self, device: int) -> str:
         """Return the name of a device's group."""
@@ -78,13 +81,16 @@ class Fleet:
         self, devices: Sequence[int] | NDArray[np.int64], time_s: float
     ) -> list[Vitals]:
         """Return the vitals of many devices, in their order; far cheaper than one by one."""
-        indices = np.asarray(devices, dtype=np.int64)
-        columns = np.empty((len(_COLUMNS), len(indices)))
-        groups = self.group_index[indices]
-        for number in np.unique(groups).tolist():
-            own = groups == number
-            columns[:, own] = self._columns(self._groups[number], indices[own], time_s)
+        columns = self._all_columns(np.asarray(devices, dtype=np.int64), time_s)
         return [_vitals(*row) for row in columns.T.tolist()]
+
+    def vitals_columns(self, devices: NDArray[np.int64], time_s: float) -> dict[str, Floats]:
+        """Return the vitals of many devices as arrays [n] by the names that ``Vitals`` has."""
+        return dict(zip(_COLUMNS, self._all_columns(devices, time_s), strict=True))
+
+    def report(self, device: int, vitals: Vitals) -> None:
+        """Take what a real device read of itself; a restored state does not hold it."""
+        self._reported.take(device, vitals)
 
     def available(self, time_s: float) -> NDArray[np.bool_]:
         """Return which devices can be asked for work at a time, shape [size].
@@ -96,21 +102,21 @@ class Fleet:
         for group in self._groups:
             own = group.members
             answer[own] &= group.reachable(own, time_s) & (group.link.at(own, time_s) > 0)
+        real, charged = self._reported.charged()
+        answer[real] = charged
         return answer
 
     def group_means(self, time_s: float) -> Mapping[str, GroupMeans]:
         """Return the signals of each group that has devices, by its name.
 
         Means over a fixed, seeded panel of at most ``PANEL_SIZE`` devices of the group, whether
-        they are reachable or not.
+        they are reachable or not; readings that a device does not have (NaN) are left out.
         """
         means = {}
         for group in self._groups:
             if len(group.panel):
                 columns = self._columns(group, group.panel, time_s)
-                # Rounding must not carry the mean of equal values over a threshold.
-                mean = columns.mean(axis=1).clip(columns.min(axis=1), columns.max(axis=1))
-                values = dict(zip(_COLUMNS, mean.tolist(), strict=True))
+                values = dict(zip(_COLUMNS, mean_of_known(columns).tolist(), strict=True))
                 means[group.config.name] = GroupMeans(devices=len(group.members), **values)
         return means
 
@@ -168,6 +174,15 @@ class Fleet:
         self._battery_j, self._temperature_c = battery_j, temperature_c
         self.time_s = float(time_s[0])
 
+    def _all_columns(self, devices: NDArray[np.int64], time_s: float) -> Floats:
+        """Return the vitals of any devices as rows in the order of ``_COLUMNS``."""
+        columns: Floats = np.empty((len(_COLUMNS), len(devices)))
+        groups = self.group_index[devices]
+        for number in np.unique(groups).tolist():
+            own = groups == number
+            columns[:, own] = self._columns(self._groups[number], devices[own], time_s)
+        return columns
+
     def _columns(self, group: Group, devices: NDArray[np.int64], time_s: float) -> Floats:
         """Return the vitals of devices of one group as rows in the order of ``_COLUMNS``."""
         load, link = group.load.at(devices, time_s), group.link.at(devices, time_s)
@@ -179,7 +194,10 @@ class Fleet:
         free_bytes = group.profile.memory_bytes * (1.0 - load)
         charge = self._bodies.battery_ratio(self.group_index[devices], battery_j)
         heat_c = self._temperature_c[devices]
-        return np.stack([load, free_bytes, charge, heat_c, link, available.astype(np.float64)])
+        rows = [load, free_bytes, charge, heat_c, link, available.astype(np.float64)]
+        columns: Floats = np.stack(rows)
+        self._reported.lay_over(devices, columns)
+        return columns
 
 
 _COLUMNS = (

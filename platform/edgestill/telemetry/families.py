@@ -49,13 +49,22 @@ class Contents:
             devices=dict(self.devices),
         )
 
+    def joined(self, other: "Contents") -> "Contents":
+        """Return both; what the other has of a metric stands in place of one's own."""
+        return Contents(
+            numbers={**self.numbers, **other.numbers},
+            histograms={**self.histograms, **other.histograms},
+            devices={**self.devices, **other.devices},
+        )
+
 
 def families(contents: Contents) -> list[Family]:
     """Return one family per declared metric, those without values empty."""
-    return [_family(metric, contents) for metric in METRICS]
+    return [family_of(metric, contents) for metric in METRICS]
 
 
-def _family(metric: Metric, contents: Contents) -> Family:
+def family_of(metric: Metric, contents: Contents) -> Family:
+    """Return one metric's family, empty where there are no values."""
     if metric.kind == "histogram":
         return _histogram(metric, contents.histograms.get(metric.name, {}))
     if metric.per_device:

@@ -36,6 +36,11 @@ def log_fields(
         _FIELDS.reset(token)
 
 
+def current_fields() -> dict[str, str]:
+    """Return the fields that a line logged here and now would be given."""
+    return dict(_FIELDS.get())
+
+
 def configure_logging(path: Path | None = None, *, quiet: bool = False) -> None:
     """Send edgestill's lines to standard error and, if given, to a file.
 

@@ -3,16 +3,16 @@
 import math
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from prometheus_client import generate_latest
-from prometheus_client.metrics_core import Metric as Family
 
 from edgestill.config import TelemetryConfig
 from edgestill.telemetry.declared import DECLARED, METRICS, Kind, Metric
-from edgestill.telemetry.families import Contents, Histogram, LabelValues, families
+from edgestill.telemetry.exposition import Renderer
+from edgestill.telemetry.families import Contents, Histogram, LabelValues
 
 
 class MetricStore:
@@ -101,24 +101,38 @@ class MetricStore:
         found = np.flatnonzero(series[0] == int(key[0]))
         return float(series[1][found[0]]) if found.size else None
 
-    def collect(self) -> list[Family]:
-        """Return all families, as ``prometheus_client`` asks of a collector."""
+    def set_all(self, name: str, series: Mapping[LabelValues, float]) -> None:
+        """Replace all series of a gauge, by label values in their order; those not named end."""
+        metric = _declared(name, "gauge")
+        if metric.per_device or any(len(key) != len(metric.labels) for key in series):
+            raise ValueError(f"{name}: labels must be {', '.join(metric.labels)}")
         with self._lock:
-            snapshot = self._contents.copy()
-        return families(snapshot)
+            self._contents.numbers[name] = {key: float(value) for key, value in series.items()}
+
+    def snapshot(self) -> Contents:
+        """Return the present contents; no later write touches them."""
+        with self._lock:
+            return self._contents.copy()
+
+    def show(self, contents: Contents, *, keep_devices: bool = False) -> None:
+        """Replace the contents by a snapshot of another store, or all but the per-device series."""
+        with self._lock:
+            devices = self._contents.devices if keep_devices else contents.devices
+            self._contents = replace(contents.copy(), devices=dict(devices))
 
     def exposition(self) -> bytes:
         """Return all values in Prometheus' text format, as a scrape would give them."""
-        return generate_latest(self)
+        return Renderer().render(self.snapshot())[1]
 
     def state(self) -> dict[str, Any]:
-        """Return the contents as plain values that strict JSON can carry."""
-        with self._lock:
-            snapshot = self._contents.copy()
-        return _to_plain(snapshot)
+        """Return what must outlive this process as plain values that strict JSON can carry.
+
+        The per-device gauges are left out: there may be thousands, and each round sets them anew.
+        """
+        return _to_plain(self.snapshot())
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Replace the contents by those of :meth:`state`.
+        """Replace the contents by those of :meth:`state`; there are no per-device series then.
 
         Raises:
             ValueError: if the state names a metric or labels that are not declared; the contents
@@ -183,10 +197,6 @@ def _to_plain(contents: Contents) -> dict[str, Any]:
             for name, series in contents.histograms.items()
             for labels, histogram in series.items()
         ],
-        "devices": [
-            [name, ids.tolist(), [_plain(value) for value in values.tolist()]]
-            for name, (ids, values) in contents.devices.items()
-        ],
     }
 
 
@@ -201,10 +211,6 @@ def _from_plain(state: Mapping[str, Any]) -> Contents:
             raise ValueError(f"{name}: {len(counts)} buckets in the state do not fit")
         histogram = Histogram(counts=tuple(int(count) for count in counts), total=float(total))
         contents.histograms.setdefault(name, {})[_restored_key(metric, labels)] = histogram
-    for name, ids, values in state["devices"]:
-        _declared(name, "gauge")
-        floats = [float(value) for value in values]
-        contents.devices[name] = (_frozen(ids, np.int64), _frozen(floats, np.float64))
     return contents
 
 

@@ -100,7 +100,7 @@ def test_a_signal_that_falls_silent_holds_the_level() -> None:
     decision = at_level(Level.LOW)
     held = step(replace(CALM, temperature_c=None), decision)
     assert level(held) is Level.LOW
-    assert held.reasons["phones"] == "temperature not reported: level held"
+    assert held.reasons["phones"] == "temperature missing: level held, round 1 of 2"
     assert level(step(replace(CALM, temperature_c=None, cpu_ratio=0.95), held)) is Level.CRITICAL
     assert level(step(CALM, held)) is Level.MEDIUM
 

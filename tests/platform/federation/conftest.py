@@ -41,6 +41,9 @@ class Rows:
         self.started: list[tuple[int, int]] = []
         self.rows: list[dict[str, Any]] = []
 
+    def vitals_exported(self) -> None:
+        pass
+
     def round_started(self, round_number: int, participants: int) -> None:
         self.started.append((round_number, participants))
 
@@ -67,17 +70,33 @@ def source_of(config: RunConfig):
     return BankSource(_banks[digest(config)], config.knowledge, world.fingerprint)
 
 
-def federate(config: RunConfig, *, folder=None, resume=False, at_most=None, app=None, grid=None):
+def federate(
+    config: RunConfig,
+    *,
+    folder=None,
+    resume=False,
+    at_most=None,
+    app=None,
+    grid=None,
+    store=None,
+    observer=None,
+    signals=None,
+):
     """Run a federation and give its state, grid, store, members and observer."""
     world = world_of(config)
-    store, rows = MetricStore(max_device_series=8), Rows()
+    store, rows = store or MetricStore(max_device_series=8), observer or Rows()
     kept = None if folder is None else CheckpointFolder(folder, digest(config))
     if grid is None:
         grid = LocalGrid(app or make_client_app(config), config.fleet.devices)
     coordinator = Coordinator(
         grid,
         Surroundings(
-            world=world, source=source_of(config), store=store, observer=rows, checkpoints=kept
+            world=world,
+            source=source_of(config),
+            store=store,
+            observer=rows,
+            checkpoints=kept,
+            signals=signals,
         ),
     )
     state = coordinator.run(kept.newest(at_most=at_most) if resume else None)

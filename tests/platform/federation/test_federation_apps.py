@@ -81,7 +81,11 @@ def test_the_server_app_runs_the_rounds(plain_config):
         world=world_of(config),
         source=NoSource(4),
         store=MetricStore(max_device_series=0),
-        observer=SimpleNamespace(round_started=lambda *_: None, round_ended=lambda *_: None),
+        observer=SimpleNamespace(
+            vitals_exported=lambda: None,
+            round_started=lambda *_: None,
+            round_ended=lambda *_: None,
+        ),
     )
     grid: Grid = LocalGrid(make_client_app(config), 6)
     app = make_server_app(surroundings, on_finished=ended.append)
@@ -98,7 +102,11 @@ def test_devices_alone_are_scored_each_by_itself(plain_config):
         world=world,
         source=NoSource(4),
         store=MetricStore(max_device_series=0),
-        observer=SimpleNamespace(round_started=lambda *_: None, round_ended=lambda *_: None),
+        observer=SimpleNamespace(
+            vitals_exported=lambda: None,
+            round_started=lambda *_: None,
+            round_ended=lambda *_: None,
+        ),
     )
     coordinator = AloneCoordinator(LocalGrid(make_client_app(config), 6), surroundings)
     before = {name: array.copy() for name, array in coordinator.state.arrays.items()}

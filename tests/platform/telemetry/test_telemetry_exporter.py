@@ -1,9 +1,15 @@
+import http.client
 import socket
+import struct
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
 from prometheus_client.parser import text_string_to_metric_families
 
 from edgestill.errors import InputError
@@ -50,9 +56,9 @@ def test_a_scrape_can_ask_for_one_name(store: MetricStore, exporter: Exporter) -
     assert scrape(exporter.start(), "?name[]=edgestill_round") == {"edgestill_round": 4}
 
 
-def test_a_callable_gives_the_newest_store() -> None:
+def test_a_callable_gives_the_newest_values() -> None:
     stores = [MetricStore()]
-    exporter = Exporter(lambda: stores[-1])
+    exporter = Exporter(lambda: stores[-1].snapshot())
     port = exporter.start()
     try:
         stores.append(MetricStore())
@@ -60,6 +66,38 @@ def test_a_callable_gives_the_newest_store() -> None:
         assert scrape(port)["edgestill_round"] == 9
     finally:
         exporter.stop()
+
+
+def test_openmetrics_is_spoken_to_who_asks_for_it(store: MetricStore, exporter: Exporter) -> None:
+    store.set_devices("edgestill_device_cpu_ratio", np.array([4]), np.array([0.5]))
+    store.inc("edgestill_rounds_total", 3)
+    connection = http.client.HTTPConnection("127.0.0.1", exporter.start(), timeout=5)
+    accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+    connection.request("GET", "/metrics", headers={"Accept": accept})
+    reply = connection.getresponse()
+    assert reply.headers["Content-Type"].startswith("application/openmetrics-text")
+    text = reply.read().decode()
+    found = {s.name: s.value for f in openmetrics_families(text) for s in f.samples}
+    assert found["edgestill_rounds_total"] == 3
+    assert found["edgestill_device_cpu_ratio"] == 0.5
+
+
+def test_another_path_is_not_found(exporter: Exporter) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://127.0.0.1:{exporter.start()}/", timeout=5)
+
+
+def test_a_scraper_that_hangs_up_is_forgotten(
+    store: MetricStore, exporter: Exporter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store.set_devices("edgestill_device_cpu_ratio", np.arange(200), np.ones(200))
+    port = exporter.start()
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", port)) as scraper:
+            scraper.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            scraper.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert scrape(port)["edgestill_device_cpu_ratio"] == 1
+    assert capfd.readouterr().err == ""
 
 
 def test_a_port_in_use_is_one_clear_line_naming_the_key() -> None:

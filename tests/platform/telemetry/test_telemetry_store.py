@@ -1,3 +1,4 @@
+import copy
 import json
 import math
 import threading
@@ -6,9 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 
 from edgestill.telemetry import METRICS, MetricStore
+from edgestill.telemetry.exposition import Renderer
+from edgestill.telemetry.families import Contents, families
 
 CPU, BATTERY = "edgestill_group_cpu_ratio", "edgestill_device_battery_ratio"
 UPLINK = "edgestill_uplink_bytes_total"
@@ -21,6 +26,16 @@ def samples(store: MetricStore) -> dict[tuple[str, tuple[tuple[str, str], ...]],
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+class Only:
+    """A collector of one family."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def collect(self) -> list[Family]:
+        return [self._family]
 
 
 def filled() -> MetricStore:
@@ -121,9 +136,11 @@ def test_mistakes_are_refused_and_named(
 
 def test_state_is_strict_json_and_restores_the_same_exposition() -> None:
     text = json.dumps(filled().state(), allow_nan=False)
-    restored = MetricStore()
+    restored, whole = MetricStore(), filled()
     restored.restore(json.loads(text))
-    assert restored.exposition() == filled().exposition()
+    # Devices are set anew by each round, and are no part of the state.
+    restored.set_devices(BATTERY, *whole.snapshot().devices[BATTERY])
+    assert restored.exposition() == whole.exposition()
     restored.inc(UPLINK, 1, group="phones", kind="update")
     assert restored.value(UPLINK, group="phones", kind="update") == 1501
 
@@ -141,8 +158,58 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(
 ) -> None:
     store, before = filled(), filled().exposition()
     with pytest.raises(ValueError, match="edgestill_"):
-        store.restore({"numbers": [], "histograms": [], "devices": [], **wrong})
+        store.restore({"numbers": [], "histograms": [], **wrong})
     assert store.exposition() == before
+
+
+def test_a_snapshot_travels_whole_and_is_shown_elsewhere() -> None:
+    there, sent = MetricStore(), copy.deepcopy(filled().snapshot())
+    there.show(sent)
+    assert there.exposition() == filled().exposition()
+    there.inc(UPLINK, 1, group="phones", kind="update")
+    assert there.value(UPLINK, group="phones", kind="update") == 1501
+
+
+def test_a_snapshot_without_devices_leaves_those_that_are_shown() -> None:
+    there, sent = MetricStore(), filled().snapshot()
+    there.show(sent)
+    there.show(Contents(numbers={"edgestill_round": {(): 7.0}}), keep_devices=True)
+    assert there.value("edgestill_round") == 7
+    assert there.value(CPU, group="phones") is None
+    assert there.snapshot().devices[BATTERY] is sent.devices[BATTERY]
+
+
+def test_all_series_of_a_gauge_are_replaced() -> None:
+    store = MetricStore()
+    store.set(CPU, 0.5, group="phones")
+    store.set_all(CPU, {("boards",): 0.25})
+    assert store.value(CPU, group="phones") is None
+    assert store.value(CPU, group="boards") == 0.25
+    with pytest.raises(ValueError, match="labels must be group"):
+        store.set_all(CPU, {(): 0.25})
+
+
+def test_device_lines_are_as_the_client_library_writes_them() -> None:
+    store = MetricStore()
+    values = np.array([0.1, 1e-9, 1e22, 123456789.0, math.nan, math.inf, -math.inf, -0.0])
+    store.set_devices(BATTERY, np.arange(len(values)), values)
+    family = next(f for f in families(store.snapshot()) if f.name == BATTERY)
+    ours = [line for line in store.exposition().decode().splitlines() if BATTERY in line]
+    registry = CollectorRegistry()
+    registry.register(Only(family))
+    theirs = generate_latest(registry).decode().splitlines()
+    assert ours[:2] == theirs[:2]
+    assert samples(store)[BATTERY, (("device", "2"),)] == 1e22
+    plain = [0, 4, 5, 6, 7]
+    assert [ours[2 + number] for number in plain] == [theirs[2 + number] for number in plain]
+
+
+def test_lines_that_are_kept_between_scrapes_change_with_the_values() -> None:
+    store, renderer = filled(), Renderer()
+    first = renderer.render(store.snapshot())
+    assert renderer.render(store.snapshot()) == first
+    store.set_devices(BATTERY, np.array([4]), np.array([0.125]))
+    assert b'{device="4"} 0.125\n' in renderer.render(store.snapshot())[1]
 
 
 @given(st.lists(st.tuples(st.text(max_size=8), st.integers(0, 2**40)), max_size=20))
