@@ -27,6 +27,9 @@ from edgestill.telemetry import MetricStore
 class Nobody:
     """Watches nothing."""
 
+    def vitals_exported(self) -> None:
+        """Nothing to do."""
+
     def round_started(self, round_number: int, participants: int) -> None:
         """Nothing to do."""
 

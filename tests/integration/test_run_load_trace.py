@@ -23,6 +23,9 @@ LAST_ROUND = 14
 
 
 class Nobody:
+    def vitals_exported(self):
+        pass
+
     def round_started(self, round_number, participants):
         pass
 

@@ -41,6 +41,7 @@ from edgestill.federation import (
 from edgestill.telemetry import MetricStore
 
 class Quiet:
+    def vitals_exported(self): pass
     def round_started(self, *_): pass
     def round_ended(self, row): print("round", row["round"], "completed", row["completed"])
 

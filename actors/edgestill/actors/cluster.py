@@ -6,11 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import ERROR
+from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import ray
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from edgestill.actors.driver import submission
 from edgestill.errors import EdgestillError, InputError, RunError
 
 PROBE_TIMEOUT_S = 5.0
@@ -27,11 +30,14 @@ QUIET = {
 
 
 @contextmanager
-def cluster(address: str | None, *, cpus: int) -> Iterator[None]:
+def cluster(address: str | None, *, cpus: int) -> Iterator[Path]:
     """Be connected to Ray inside the block, and disconnected after it, whatever happens.
 
+    Yields the folder of Ray's logs on this machine, whose files the cluster's dashboard serves.
+
     Args:
-        address: ``HOST:PORT`` of a cluster's GCS; None starts Ray on this machine.
+        address: ``HOST:PORT`` of a cluster's GCS; None is the cluster of the submitted job that
+            this process is the driver of, and outside a job starts Ray on this machine.
         cpus: CPUs that the actors reserve. A Ray started here is told that it has at least these,
             so that four cohorts also run on two cores.
 
@@ -42,11 +48,13 @@ def cluster(address: str | None, *, cpus: int) -> Iterator[None]:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    if address is None and (job := submission()) is not None:
+        address = job.address
     check_address(address)
     try:
         with _own_sigterm():
-            _connect(address, cpus)
-        yield
+            logs = _connect(address, cpus)
+        yield logs
     except ray.exceptions.RayTaskError as error:
         ours = _raised_on_purpose(error)
         if ours is None:
@@ -59,7 +67,12 @@ def cluster(address: str | None, *, cpus: int) -> Iterator[None]:
 
 
 def start_actor(
-    kind: type, *arguments: Any, cpus: float, restarts: int = -1, name: str | None = None
+    kind: type,
+    *arguments: Any,
+    cpus: float,
+    restarts: int = -1,
+    name: str | None = None,
+    placement: PlacementGroupSchedulingStrategy | None = None,
 ) -> Any:
     """Start a plain class as an actor and return its handle.
 
@@ -69,9 +82,10 @@ def start_actor(
         cpus: CPUs to reserve; 0 for an actor that mostly waits.
         restarts: how often Ray may restart it and repeat its calls; -1 without limit.
         name: by which other actors of this run find it.
+        placement: the reserved CPUs that it takes its own from; None is any free ones.
     """
     actor: Any = ray.remote(num_cpus=cpus, max_restarts=restarts, max_task_retries=restarts)(kind)
-    return actor.options(name=name).remote(*arguments)
+    return actor.options(name=name, scheduling_strategy=placement).remote(*arguments)
 
 
 def check_address(address: str | None) -> None:
@@ -95,19 +109,26 @@ def check_address(address: str | None) -> None:
             ) from error
 
 
-def _connect(address: str | None, cpus: int) -> None:
+def _connect(address: str | None, cpus: int) -> Path:
     try:
-        ray.init(
+        context: Any = ray.init(
             # Without any address Ray would look for a cluster that happens to run here.
             address=address or "local",
             num_cpus=None if address else max(cpus, os.cpu_count() or 1),
             include_dashboard=None if address else False,
+            runtime_env=_own_folder(),
             log_to_driver=False,
             logging_level=ERROR,
         )
     except (ConnectionError, RuntimeError) as error:
         where = f"--address {address}: " if address else ""
         raise InputError(f"{where}Ray refused: {_first_line(error)}") from error
+    return Path(context.address_info["session_dir"]) / "logs"
+
+
+def _own_folder() -> dict[str, str] | None:
+    job = submission()
+    return {"working_dir": os.getcwd()} if job is not None and job.brings_folder else None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """An actor that hosts many devices: it runs their app and sums what can be summed."""
 
+import os
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -33,9 +34,9 @@ class Cohort:
         self._fog = fog
         self._fingerprint = fingerprint
 
-    def ready(self) -> bool:
-        """Return when the actor has started."""
-        return True
+    def ready(self) -> tuple[str, int]:
+        """Return, when the actor has started, where: node id and process id."""
+        return ray.get_runtime_context().get_node_id(), os.getpid()
 
     def use(self, app: ClientApp, fingerprint: int) -> None:
         """Run another app from now on."""

@@ -4,12 +4,12 @@ Records that many messages share, such as the global model, are put into the obj
 Messages go out in chunks, a few in flight for each cohort, so that a slow actor takes fewer.
 Updates that may be summed are summed in the cohort and then in its fog; their arrays never pass
 through the coordinator. When a cohort dies, it is replaced and exactly its unfinished chunks are
-run again.
+run again. Cohorts come and go before messages are sent and while chunks wait.
 """
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +83,7 @@ class RayGrid(FleetGrid):
         """Send messages out and return their ids; replies are pulled."""
         pushed = list(messages)
         identifiers = [set_message_id(message) for message in pushed]
+        self._adapt(len(pushed))
         self._waiting.extend(self._chunks(pushed))
         self._send()
         return identifiers
@@ -116,7 +117,7 @@ class RayGrid(FleetGrid):
 
     def _chunks(self, messages: list[Message]) -> list[Chunk]:
         shared = SharedRecords(messages)
-        shares = CHUNKS_PER_COHORT * len(self._pool.cohorts)
+        shares = CHUNKS_PER_COHORT * len(self._pool.open())
         size = min(LARGEST_CHUNK, max(1, -(-len(messages) // shares)))
         return [
             Chunk(messages[start : start + size], shared) for start in range(0, len(messages), size)
@@ -125,18 +126,30 @@ class RayGrid(FleetGrid):
     def _send(self) -> None:
         """Hand waiting chunks to the cohorts with the least under way."""
         while self._waiting:
-            loads = [0] * len(self._pool.cohorts)
-            for flight in self._flights.values():
-                loads[flight.cohort] += 1
-            cohort = loads.index(min(loads))
+            loads = Counter(flight.cohort for flight in self._flights.values())
+            cohort = min(self._pool.open(), key=lambda number: (loads[number], number))
             if loads[cohort] >= IN_FLIGHT_PER_COHORT:
-                return
+                break
             chunk = self._waiting.popleft()
             contexts = [self._contexts[m.metadata.dst_node_id] for m in chunk.messages]
             batch = chunk.shared.batch(chunk.messages, contexts)
             actor = self._pool.cohorts[cohort]
             answer, total = actor.run.options(num_returns=2).remote(batch)
             self._flights[answer] = Flight(chunk=chunk, cohort=cohort, total=total)
+        self._report()
+
+    def _adapt(self, new: int) -> None:
+        """Let the pool follow its load, with so many messages about to be sent."""
+        held = sum(len(chunk.messages) for chunk in self._waiting) + sum(
+            len(flight.chunk.messages) for flight in self._flights.values()
+        )
+        self._pool.adapt(work=held + new, busy={flight.cohort for flight in self._flights.values()})
+
+    def _report(self) -> None:
+        queues: Counter[int] = Counter()
+        for flight in self._flights.values():
+            queues[flight.cohort] += len(flight.chunk.messages)
+        self._pool.report_queues(queues)
 
     def _receive(self, *, wait_s: float | None) -> None:
         """Take what has come, waiting for the first, and send more."""
@@ -150,6 +163,8 @@ class RayGrid(FleetGrid):
                 del self._flights[answer]
             except LOST as error:
                 self._lose(flight.cohort, error)
+        if self._waiting:
+            self._adapt(0)
         self._send()
 
     def _take(self, answer: BatchAnswer, flight: Flight) -> None:
@@ -157,8 +172,7 @@ class RayGrid(FleetGrid):
             self._replies[reply.metadata.reply_to_message_id] = reply
         for context in answer.contexts:
             self._contexts[context.node_id] = context
-        fog = flight.cohort % len(self._pool.fogs)
-        self._totals.setdefault(fog, []).append(flight.total)
+        self._totals.setdefault(self._pool.fog_of(flight.cohort), []).append(flight.total)
 
     def _lose(self, cohort: int, error: Exception) -> None:
         """Replace a dead cohort and queue again what it had not finished."""
@@ -187,6 +201,7 @@ class RayGrid(FleetGrid):
             self._reply_error(chunk, reason)
         self._flights.clear()
         self._waiting.clear()
+        self._report()
 
     def _reply_error(self, chunk: Chunk, reason: str) -> None:
         for message in chunk.messages:

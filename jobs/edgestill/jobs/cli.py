@@ -8,8 +8,14 @@ import click
 import typer
 
 from edgestill.errors import EdgestillError, InputError
+from edgestill.jobs.commands.bench import bench
+from edgestill.jobs.commands.dashboards import dashboards
 from edgestill.jobs.commands.data import data
+from edgestill.jobs.commands.device import device
+from edgestill.jobs.commands.fetch import fetch
+from edgestill.jobs.commands.monitor import monitor
 from edgestill.jobs.commands.run import run
+from edgestill.jobs.commands.submit import submit
 from edgestill.jobs.commands.validate import validate
 
 app = typer.Typer(
@@ -19,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, validate, data):
+for command in (run, validate, data, bench, submit, fetch, dashboards, monitor, device):
     app.command()(command)
 
 

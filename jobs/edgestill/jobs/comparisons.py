@@ -18,7 +18,7 @@ from edgestill.federation import (
     make_client_app,
     without_teacher,
 )
-from edgestill.report import show_progress
+from edgestill.jobs.watching import Stages
 from edgestill.telemetry import MetricStore
 
 
@@ -29,7 +29,7 @@ class Peers:
     config: RunConfig
     pool: Pool
     teacher: Any
-    quiet: bool
+    stages: Stages
 
     def run(self) -> dict[str, Any]:
         """Return the report's ``comparisons``."""
@@ -50,7 +50,7 @@ class Peers:
                 )
             }
         )
-        with show_progress("fedavg", total=config.federation.rounds, quiet=self.quiet) as advance:
+        with self.stages.show("fedavg", total=config.federation.rounds) as advance:
             state = Coordinator(*self._surroundings(config, advance)).run()
         return {
             "accuracy": state.rows[-1]["accuracy"],
@@ -61,7 +61,7 @@ class Peers:
     def _local_only(self) -> dict[str, Any]:
         """Each device by itself, the same passes over its own data."""
         config = alone_config(self.config)
-        with show_progress("local only", total=1, quiet=self.quiet) as advance:
+        with self.stages.show("local only", total=1) as advance:
             coordinator = AloneCoordinator(*self._surroundings(config, advance))
             coordinator.run()
         accuracies = sorted(coordinator.accuracies.values())
@@ -76,7 +76,7 @@ class Peers:
         """A student distilled in the cloud from public data alone."""
         rounds = self.config.federation.rounds
         accuracies: list[float] = []
-        with show_progress("cloud only", total=rounds, quiet=self.quiet) as advance:
+        with self.stages.show("cloud only", total=rounds) as advance:
             for reference in self.teacher.distil_centrally.options(
                 num_returns="streaming"
             ).remote():
@@ -101,6 +101,9 @@ class _Quiet:
 
     def __init__(self, advance: Any) -> None:
         self._advance = advance
+
+    def vitals_exported(self) -> None:
+        """Nothing to show."""
 
     def round_started(self, round_number: int, participants: int) -> None:
         """Nothing to show."""

@@ -1,6 +1,7 @@
 """The main job: a fleet learns from a teacher, and a report says how well."""
 
 import logging
+import math
 import shlex
 import sys
 import uuid
@@ -10,7 +11,20 @@ from typing import Any
 import ray
 from flwr.app import Context, RecordDict
 
-from edgestill.actors import Pool, RayGrid, Teacher, TeacherSource, Telemetry, cluster, start_actor
+from edgestill.actors import (
+    ClusterWatch,
+    Placement,
+    Pool,
+    RayGrid,
+    Teacher,
+    TeacherSource,
+    Telemetry,
+    cluster,
+    reserved,
+    start_actor,
+    submission,
+)
+from edgestill.allocation import PrometheusSource, SignalSource, prometheus_server
 from edgestill.config import RunConfig
 from edgestill.federation import (
     Checkpoint,
@@ -26,7 +40,9 @@ from edgestill.federation import (
 from edgestill.jobs.comparisons import Peers
 from edgestill.jobs.results import build_report
 from edgestill.jobs.run_folder import RunFolder
-from edgestill.jobs.watching import Watcher
+from edgestill.jobs.submission import archive_name, as_nodes_see_it, pack
+from edgestill.jobs.watching import Stages, Watcher, audience_of
+from edgestill.monitoring import address_of, announced, targets_folder
 from edgestill.report import show_progress, write_report
 from edgestill.telemetry import MetricStore
 
@@ -42,36 +58,59 @@ def run_job(
     address: str | None = None,
     resume_from: Checkpoint | None = None,
     quiet: bool = False,
+    ui_port: int | None = None,
 ) -> dict[str, Any]:
     """Run a configuration to its end in its folder and return the report that was written.
+
+    With a ``ui_port`` (0 takes a free one) a page on this machine shows the run as it goes.
 
     Raises:
         InputError: what the user gave is wrong.
         RunError: the run began and could not be finished.
     """
-    config = folder.config
+    config = as_nodes_see_it(folder.config)
     world = world_of(config)
+    cohorts = config.engine.cohorts
     with ExitStack() as stack:
         with show_progress("starting Ray", total=None, quiet=quiet):
-            stack.enter_context(cluster(address, cpus=config.engine.cohorts + 1))
-        return _Job(folder, world, quiet).run(resume_from)
+            logs = stack.enter_context(cluster(address, cpus=cohorts + 1))
+        if (job := submission()) is not None:
+            stack.callback(pack, folder.path, logs / archive_name(job.id))
+        audience = stack.enter_context(audience_of(folder, ui_port, resume_from))
+        stages = Stages(quiet=quiet, audience=audience)
+        with stages.show("waiting for CPUs", total=None):
+            placement = stack.enter_context(reserved(cohorts))
+        report = _Job(folder, world, placement, stages).run(resume_from)
+        if audience is not None:
+            audience.finished(report["final"]["accuracy"], str(folder.path / "report.html"))
+        return report
 
 
 class _Job:
     """One run on a connected cluster."""
 
-    def __init__(self, folder: RunFolder, world: World, quiet: bool) -> None:
+    def __init__(
+        self, folder: RunFolder, world: World, placement: Placement, stages: Stages
+    ) -> None:
         self._folder = folder
-        self._config: RunConfig = folder.config
+        self._config: RunConfig = world.config
         self._world = world
-        self._quiet = quiet
+        self._placement = placement
+        self._stages = stages
         self._store = MetricStore(max_device_series=self._config.telemetry.max_device_series)
         self._telemetry = start_actor(Telemetry, self._config.telemetry, cpus=0)
+        self._run_label = f"{self._config.name}-{uuid.uuid4().hex[:8]}"
 
     def run(self, resume_from: Checkpoint | None) -> dict[str, Any]:
+        """Export under the run's label, and tell Prometheus where as long as the run goes."""
+        telemetry = self._config.telemetry
+        exporter = address_of(telemetry.host, ray.get(self._telemetry.start.remote()))
+        log.info("metrics of %s at http://%s/metrics", self._run_label, exporter)
+        with announced(targets_folder(telemetry.targets_path), self._run_label, exporter):
+            return self._play(resume_from)
+
+    def _play(self, resume_from: Checkpoint | None) -> dict[str, Any]:
         """Teach, federate, compare, report."""
-        port = ray.get(self._telemetry.start.remote())
-        log.info("metrics at http://%s:%d/metrics", self._config.telemetry.host, port)
         name = f"teacher-{uuid.uuid4()}"
         teacher = start_actor(Teacher, self._config, self._folder.teacher, cpus=0, name=name)
         self._teach(teacher)
@@ -82,10 +121,12 @@ class _Job:
             run_id=RUN_ID,
             fingerprint=self._world.fingerprint,
             teacher=name,
+            placement=self._placement,
+            watch=ClusterWatch(self._telemetry),
         )
         source = self._source(teacher)
         coordinator = self._federate(pool, source, resume_from)
-        peers = Peers(config=self._config, pool=pool, teacher=teacher, quiet=self._quiet)
+        peers = Peers(config=self._config, pool=pool, teacher=teacher, stages=self._stages)
         report = build_report(
             self._world,
             coordinator.state,
@@ -93,6 +134,7 @@ class _Job:
             teacher=ray.get(teacher.report.remote()),
             class_share=source.class_share(),
             comparisons=peers.run(),
+            pool=pool.report(),
             store=self._store,
             projection_bytes=len(source.projection()),
             command=shlex.join(["edgestill", *sys.argv[1:]]),
@@ -103,7 +145,7 @@ class _Job:
 
     def _teach(self, teacher: Any) -> None:
         epochs = self._config.teacher.epochs
-        with show_progress("teacher", total=epochs, quiet=self._quiet) as advance:
+        with self._stages.show("teacher", total=epochs) as advance:
             for reference in teacher.lessons.options(num_returns="streaming").remote():
                 score = ray.get(reference)
                 advance(f"validation accuracy {score.validation_accuracy:.1%}")
@@ -115,24 +157,40 @@ class _Job:
             return NoSource(self._world.dataset.classes)
         return TeacherSource(teacher)
 
+    def _signals(self) -> SignalSource | None:
+        """Return the metrics server to decide from; None is this process's own metrics."""
+        server = prometheus_server(self._config.allocation)
+        if server is None or self._config.allocation.policy == "static":
+            return None
+        return PrometheusSource(
+            server=server,
+            signals=self._config.allocation.signals,
+            groups=[group.name for group in self._config.fleet.groups],
+            run_label=self._run_label,
+        )
+
     def _federate(
         self, pool: Pool, source: KnowledgeSource, resume_from: Checkpoint | None
     ) -> Coordinator:
         rounds = self._config.federation.rounds
-        with show_progress("rounds", total=rounds, quiet=self._quiet) as advance:
+        with self._stages.show("rounds", total=rounds) as advance:
             surroundings = Surroundings(
                 world=self._world,
                 source=source,
                 store=self._store,
-                observer=Watcher(advance, self._store, self._telemetry),
+                observer=Watcher(advance, self._store, self._telemetry, self._stages.audience),
                 checkpoints=self._folder.checkpoints,
                 knowledge_at_fog=True,
+                signals=self._signals(),
             )
             finished: list[Coordinator] = []
             app = make_server_app(
                 surroundings, resume_from=resume_from, on_finished=finished.append
             )
             app(RayGrid(pool, self._config.fleet.devices), _server_context())
+        # No round is under way any more, so none can stall.
+        self._store.set("edgestill_round_started_timestamp_seconds", math.nan)
+        self._telemetry.update.remote(self._store.snapshot())
         return finished[0]
 
 

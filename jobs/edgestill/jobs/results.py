@@ -27,6 +27,7 @@ def build_report(
     teacher: Mapping[str, Any],
     class_share: list[float],
     comparisons: Mapping[str, Any],
+    pool: Mapping[str, Any],
     store: MetricStore,
     projection_bytes: int,
     command: str,
@@ -53,6 +54,7 @@ def build_report(
         "engine": {
             "cohorts": config.engine.cohorts,
             "fogs": config.engine.fogs,
+            "pool": dict(pool),
             "actor_restarts": int(
                 store.value("edgestill_actor_restarts_total", tier="cohort") or 0
             ),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edgestill.actors import submission
 from edgestill.config import RunConfig, digest, dump, load
 from edgestill.errors import CheckpointError, InputError
 from edgestill.federation import Checkpoint, CheckpointFolder
@@ -40,13 +41,15 @@ class RunFolder:
 
 
 def create(config: RunConfig, out: Path | None) -> RunFolder:
-    """Make a new folder, by default ``runs/NAME-TIME``, and write the resolved configuration.
+    """Make a new folder and write the resolved configuration.
+
+    By default it is ``runs/NAME-TIME``, and in a submitted job ``~/edgestill/runs/SUBMISSION_ID``:
+    Ray removes a job's own folder some time after the job.
 
     Raises:
         InputError: the folder holds something already, or cannot be made.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    path = (out or Path("runs") / f"{config.name}-{stamp}").absolute()
+    path = (out or _default(config)).absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
         if any(path.iterdir()):
@@ -58,6 +61,12 @@ def create(config: RunConfig, out: Path | None) -> RunFolder:
     except OSError as error:
         raise InputError(f"--out {path}: cannot be written: {error}") from error
     return RunFolder(path=path, config=config)
+
+
+def _default(config: RunConfig) -> Path:
+    if (job := submission()) is not None:
+        return Path.home() / "edgestill" / "runs" / job.id
+    return Path("runs") / f"{config.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def reopen(path: Path, *, from_round: int | None) -> tuple[RunFolder, Checkpoint | None]:

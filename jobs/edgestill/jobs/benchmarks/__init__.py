@@ -1,1 +1,39 @@
 """Benchmarks as jobs: each prints its claims and writes them as JSON."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from edgestill.jobs.benchmarks.form import Measured
+
+
+class Benchmark(Protocol):
+    """Measures something and says which claims hold."""
+
+    def __call__(self, *, quick: bool, quiet: bool) -> Measured:
+        """Measure; ``quick`` takes at most 90 s, ``quiet`` shows no progress."""
+
+
+def _allocator(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.allocator import measure  # torch takes seconds to import
+
+    return measure(quick=quick, quiet=quiet)
+
+
+def _signals(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.signals import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
+def _telemetry(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.telemetry import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "allocator": _allocator,
+    "signals": _signals,
+    "telemetry": _telemetry,
+}
+"""Every benchmark by the name that the command line takes."""

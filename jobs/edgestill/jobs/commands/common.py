@@ -1,7 +1,9 @@
 """What several commands share: their arguments, and the check of a configuration."""
 
 import logging
+import signal
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -20,8 +22,25 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print warnings and the res
 
 def check(config: RunConfig) -> None:
     """Find what is wrong with a configuration or its data before anything is begun."""
+    from edgestill.allocation import check_expressions, prometheus_server
     from edgestill.federation import make_strategy, world_of
 
     logging.getLogger("flwr").setLevel(logging.ERROR)
+    check_expressions(config.allocation.signals)
+    prometheus_server(config.allocation)
     make_strategy(config.federation)
     world_of(config)
+
+
+def stop_by_interrupt() -> None:
+    """Let SIGTERM, by which clusters stop jobs, end a run as Ctrl-C does.
+
+    SIGINT is taken too: a shell starts what it puts in the background with that signal ignored.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)

@@ -1,10 +1,8 @@
 """``edgestill run``: train a fleet from a teacher."""
 
 import shlex
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -12,7 +10,13 @@ from rich.console import Console
 
 from edgestill.config import load
 from edgestill.errors import InputError
-from edgestill.jobs.commands.common import TABLE_COLUMNS, Overrides, Quiet, check
+from edgestill.jobs.commands.common import (
+    TABLE_COLUMNS,
+    Overrides,
+    Quiet,
+    check,
+    stop_by_interrupt,
+)
 
 
 def run(
@@ -32,6 +36,13 @@ def run(
     from_round: Annotated[
         int | None, typer.Option(min=1, help="With --resume: go on after this round.")
     ] = None,
+    ui: Annotated[
+        bool, typer.Option("--ui", help="Serve a page on this machine that shows the run.")
+    ] = False,
+    ui_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65_535, help="With --ui: its port; a free one by default."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a fleet from a teacher and write a report."""
@@ -41,6 +52,7 @@ def run(
     from edgestill.report import closing_table
     from edgestill.telemetry import configure_logging
 
+    port = _page_port(ui, ui_port)
     if resume is not None:
         if config is not None or overrides or out is not None:
             raise InputError("--resume takes the run as it was: give no CONFIG, --set or --out")
@@ -56,9 +68,9 @@ def run(
     else:
         raise InputError("expected CONFIG or --resume DIR")
     configure_logging(folder.log, quiet=quiet)
-    _stop_by_interrupt()
+    stop_by_interrupt()
     try:
-        report = run_job(folder, address=address, resume_from=checkpoint, quiet=quiet)
+        report = run_job(folder, address=address, resume_from=checkpoint, quiet=quiet, ui_port=port)
     except KeyboardInterrupt:
         again = ["edgestill", "run", "--resume", str(folder.path)]
         again += [] if address is None else ["--address", address]
@@ -70,15 +82,13 @@ def run(
     console.print(f"\n{folder.path / 'report.html'}", soft_wrap=True)
 
 
-def _stop_by_interrupt() -> None:
-    """Let SIGTERM, by which clusters stop jobs, end a run as Ctrl-C does.
+def _page_port(ui: bool, ui_port: int | None) -> int | None:
+    """Return the port to serve the page on, 0 for a free one; None for no page."""
+    if not ui:
+        if ui_port is not None:
+            raise InputError("--ui-port needs --ui")
+        return None
+    from edgestill.page.server import listen  # a web framework, for who asks for the page
 
-    SIGINT is taken too: a shell starts what it puts in the background with that signal ignored.
-    """
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    listen(ui_port or 0).close()
+    return ui_port or 0

@@ -1,0 +1,268 @@
+"""The allocator's contest: one fleet under rising and falling load, one run for each policy."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgestill.allocation import Decision, Level, Snapshot, allocation_of, decide
+from edgestill.config import AllocationConfig, RunConfig, resolve
+from edgestill.errors import RunError
+from edgestill.federation import (
+    BankSource,
+    Coordinator,
+    LocalGrid,
+    Surroundings,
+    Taught,
+    World,
+    load_taught,
+    make_client_app,
+    save_taught,
+    teach,
+    world_of,
+)
+from edgestill.seeds import generator
+from edgestill.telemetry import MetricStore
+
+STATIC = tuple(f"static-{level.value}" for level in Level)
+NAMES = (*STATIC, "random", "threshold", "priority", "predictive")
+BUDGETED = ("priority", "predictive")
+KEPT_RATIO = 0.97
+"""What is not kept back for forecasts that fall short."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What every contestant has to deal with.
+
+    Attributes:
+        energy_j: of the whole fleet in the whole run, above idle.
+        deadline_s: virtual, of each round; rounds start every ``interval_s``.
+        load: lowest and highest CPU load by others, 0..1; a wave of ``wave_rounds`` rounds.
+    """
+
+    devices: int
+    rounds: int
+    energy_j: float
+    seeds: tuple[int, ...]
+    deadline_s: float = 0.5
+    interval_s: float = 60.0
+    load: tuple[float, float] = (0.1, 0.6)
+    wave_rounds: int = 8
+    samples_per_round: int = 32
+    teacher_epochs: int = 40
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values, with the groups as they are configured."""
+        plain = asdict(self)
+        plain["groups"] = self.groups()
+        return plain
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return the fleet: weak and strong devices, loads a quarter of a wave apart."""
+        wide, narrow = {"low": 0.3, "high": 1.0}, {"low": 0.15, "high": 1.0}
+        link = {"kind": "walk", "step_s": 2 * self.interval_s}
+        return [
+            self._group("phones", "phone", 2, 0.0) | {"link": link | narrow},
+            self._group("boards", "single_board_computer", 1, 0.25),
+            self._group("cameras", "camera_gateway", 1, 0.5),
+            self._group("wearables", "wearable", 2, 0.75) | {"link": link | wide},
+        ]
+
+    def config(self, name: str, seed: int) -> RunConfig:
+        """Return the configuration of a contestant; they differ in the policy alone."""
+        allocation: dict[str, Any] = {"policy": name}
+        if name in STATIC:
+            allocation = {"policy": "static", "level": name.removeprefix("static-")}
+        elif name == "random":
+            allocation = {"policy": "static"}
+        elif name in BUDGETED:
+            allocation["budget"] = {"energy_j": KEPT_RATIO * self.energy_j / self.rounds}
+        return resolve(
+            {
+                "name": name,
+                "seed": seed,
+                "teacher": {"epochs": self.teacher_epochs},
+                "knowledge": {"samples_per_round": self.samples_per_round},
+                "fleet": {"devices": self.devices, "groups": self.groups()},
+                "federation": {
+                    "rounds": self.rounds,
+                    "deadline_s": self.deadline_s,
+                    "interval_s": self.interval_s,
+                },
+                "allocation": allocation,
+            }
+        )
+
+    def _group(self, name: str, profile: str, share: float, phase: float) -> dict[str, Any]:
+        low, high = self.load
+        steps = [
+            [
+                index * self.interval_s,
+                low
+                + (high - low)
+                * (0.5 - 0.5 * math.cos(math.tau * (index / self.wave_rounds + phase))),
+            ]
+            for index in range(self.rounds + 1)
+        ]
+        load = {"kind": "steps", "steps": steps}
+        return {"name": name, "profile": profile, "share": share, "load": load}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    """A policy under a seed."""
+
+    name: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run went.
+
+    Attributes:
+        accuracy: on test data after the last round within both time and energy.
+        rounds_within: how many rounds these were.
+        accuracy_in_time: after the last round, whatever it took.
+        energy_j: of all rounds.
+        asked: devices asked, over all rounds.
+        missed: how many of them missed the deadline.
+        accuracies: on test data after each round.
+        energies_j: of each round.
+        foretold_error: mean relative error of the foretold times, None if none were.
+    """
+
+    name: str
+    seed: int
+    accuracy: float
+    rounds_within: int
+    accuracy_in_time: float
+    energy_j: float
+    asked: int
+    missed: int
+    accuracies: Sequence[float]
+    energies_j: Sequence[float]
+    foretold_error: float | None
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def teach_once(scenario: Scenario, folder: Path) -> float:
+    """Train the teacher that all contestants share and return its accuracy on test data."""
+    torch.set_num_threads(1)
+    world = world_of(scenario.config(NAMES[0], scenario.seeds[0]))
+    lessons = teach(world)
+    while True:
+        try:
+            next(lessons)
+        except StopIteration as end:
+            taught: Taught = end.value
+            break
+    save_taught(taught, folder)
+    return float(taught.report["accuracy"])
+
+
+def compete(scenario: Scenario, contestant: Contestant, folder: Path) -> Outcome:
+    """Run one contestant in this process.
+
+    Raises:
+        RunError: the teacher's bank is not there, or all devices of a round failed.
+    """
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+    config = scenario.config(contestant.name, contestant.seed)
+    world = world_of(config)
+    taught = load_taught(world, folder)
+    if taught is None:
+        raise RunError(f"{folder}: no teacher there")
+    coordinator = Coordinator(
+        LocalGrid(make_client_app(config), config.fleet.devices),
+        _surroundings(world, taught, contestant),
+    )
+    return outcome_of(scenario, contestant, coordinator.run().rows)
+
+
+def outcome_of(
+    scenario: Scenario, contestant: Contestant, rows: Sequence[Mapping[str, Any]]
+) -> Outcome:
+    """Return the outcome from a run's rows."""
+    energies_j = [float(row["energy_j"]) for row in rows]
+    within = 0
+    while within < len(rows) and sum(energies_j[: within + 1]) <= scenario.energy_j:
+        within += 1
+    accuracies = [float(row["accuracy"]) for row in rows]
+    errors = [
+        abs(one["seen_duration_s"] / one["duration_s"] - 1.0)
+        for row in rows
+        for one in row["foretold"].values()
+    ]
+    return Outcome(
+        name=contestant.name,
+        seed=contestant.seed,
+        accuracy=accuracies[within - 1] if within else 0.0,
+        rounds_within=within,
+        accuracy_in_time=accuracies[-1],
+        energy_j=sum(energies_j),
+        asked=sum(row["selected"] for row in rows),
+        missed=sum(row["late"] for row in rows),
+        accuracies=accuracies,
+        energies_j=energies_j,
+        foretold_error=sum(errors) / len(errors) if errors else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomChoice:
+    """A level for each group and round by lot."""
+
+    seed: int
+
+    def __call__(
+        self,
+        config: AllocationConfig,
+        kinds: Sequence[str],
+        snapshot: Snapshot,
+        previous: Decision | None,
+    ) -> Decision:
+        """Return the lots of a round."""
+        decision = decide(config, kinds, snapshot, previous)
+        rng = generator(self.seed, "random-policy", round_number=snapshot.round_number)
+        levels = list(Level)
+        drawn = {group: levels[rng.integers(len(levels))] for group in decision.allocations}
+        return replace(
+            decision,
+            allocations={g: allocation_of(config.levels, one, kinds) for g, one in drawn.items()},
+            reasons=dict.fromkeys(drawn, "by lot"),
+            changed=(),
+        )
+
+
+class _Unwatched:
+    """Watches nothing."""
+
+    def vitals_exported(self) -> None:
+        """Nothing to show."""
+
+    def round_started(self, round_number: int, participants: int) -> None:
+        """Nothing to show."""
+
+    def round_ended(self, row: Mapping[str, Any]) -> None:
+        """Nothing to show."""
+
+
+def _surroundings(world: World, taught: Taught, contestant: Contestant) -> Surroundings:
+    choose = RandomChoice(seed=contestant.seed) if contestant.name == "random" else decide
+    return Surroundings(
+        world=world,
+        source=BankSource(taught.bank, world.config.knowledge, world.fingerprint),
+        store=MetricStore(),
+        observer=_Unwatched(),
+        decide=choose,
+    )
