@@ -67,6 +67,17 @@ class PrometheusServer:
 
         wait_for(scraped, READY_WITHIN_S, f"fewer than {targets} targets were scraped")
 
+    def wait_until_firing(self, alert: str) -> None:
+        """Wait until an alert of the rule files fires."""
+
+        def fires() -> bool:
+            with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=2) as answer:  # noqa: S310
+                found = json.load(answer)["data"]["alerts"]
+            states = {one["labels"]["alertname"]: one["state"] for one in found}
+            return states.get(alert) == "firing"
+
+        wait_for(fires, READY_WITHIN_S, f"{alert} does not fire")
+
     def kill(self) -> None:
         """End it by SIGKILL."""
         self._end(signal.SIGKILL)

@@ -1,6 +1,7 @@
 """The control loop over a real Prometheus that scrapes a real run every second."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from prometheus_server import prometheus
@@ -10,6 +11,7 @@ from edgestill.telemetry import Exporter, MetricStore, PromqlServer
 
 RUN = "tiny-0123abcd"
 GROUPS = ("busy", "calm")
+RULES = Path(__file__).parents[3] / "dashboards" / "prometheus" / "rules" / "edgestill.yml"
 INTERVAL_S = 60.0
 LOAD = [(0.0, 0.2), (150.0, 0.95), (270.0, 0.2)]
 """Rounds start at 0, 60, 120 ...: rounds 4 and 5 see the load."""
@@ -52,7 +54,9 @@ def scraped(tmp_path):
     store = MetricStore(max_device_series=8)
     exporter = Exporter(store)
     target = f"127.0.0.1:{exporter.start()}"
-    with prometheus(tmp_path / "prometheus", [target], labels={"run": RUN}) as server:
+    with prometheus(
+        tmp_path / "prometheus", [target], labels={"run": RUN}, rule_files=[RULES]
+    ) as server:
         server.wait_until_scraped()
         yield store, server, exporter
     exporter.stop()
@@ -91,7 +95,7 @@ def test_a_group_under_load_is_lowered_in_the_first_round_after_the_scrape(
         assert [row[key] for row in over_http.rows] == [row[key] for row in in_process.rows]
 
 
-def test_prometheus_killed_in_mid_run_costs_no_round_and_the_level_is_held_then_safe(
+def test_prometheus_killed_in_mid_run_costs_no_round_the_level_is_held_then_safe_and_alerts_fire(
     federate, config, scraped, caplog
 ):
     store, server, _ = scraped
@@ -129,6 +133,8 @@ def test_prometheus_killed_in_mid_run_costs_no_round_and_the_level_is_held_then_
     assert faults == 6 * len(GROUPS)
     assert store.value("edgestill_group_decision", group="busy", state="fresh") == 1
     assert store.value("edgestill_group_decision", group="busy", state="safe") == 0
+    for alert in ("EdgestillSignalSourceFails", "EdgestillSignalsStale"):
+        server.wait_until_firing(alert)
     said = [r.getMessage() for r in caplog.records if r.name.endswith("conditions")]
     assert sum("cannot be reached" in line for line in said) == 1
     assert said.count("the signal source answers again") == 1
