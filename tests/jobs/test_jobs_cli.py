@@ -197,6 +197,16 @@ def test_an_address_where_nobody_listens(complaint):
     assert "no Ray head answers there" in complaint("--address", f"127.0.0.1:{port}")
 
 
+def test_a_telemetry_port_in_use(complaint):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"telemetry.port: {port} on 127.0.0.1 is in use" in complaint(
+            "--set", f"telemetry.port={port}"
+        )
+
+
 def test_a_folder_that_is_not_empty_is_left_alone(edgestill, config, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

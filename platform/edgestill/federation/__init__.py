@@ -4,7 +4,7 @@ from edgestill.federation.alone import AloneCoordinator, alone_config, without_t
 from edgestill.federation.central import distil_centrally
 from edgestill.federation.checkpoint import Checkpoint, CheckpointFolder
 from edgestill.federation.client_app import make_client_app
-from edgestill.federation.coordinator import Coordinator, Observer, Surroundings
+from edgestill.federation.coordinator import Coordinator
 from edgestill.federation.fold import Folded, combine, fold, sum_message
 from edgestill.federation.local_grid import (
     FIRST_NODE_ID,
@@ -26,6 +26,7 @@ from edgestill.federation.sources import (
     SelectionRequest,
 )
 from edgestill.federation.strategies import STRATEGIES, make_strategy
+from edgestill.federation.surroundings import Observer, Surroundings
 from edgestill.federation.teaching import Taught, load_taught, save_taught, teach
 from edgestill.federation.update import Aggregate, Update
 from edgestill.federation.world import World, world_of

@@ -6,7 +6,8 @@ from flwr.serverapp import Grid
 from edgestill.allocation import Level, allocation_of
 from edgestill.config import RunConfig
 from edgestill.federation.collect import Collected
-from edgestill.federation.coordinator import Coordinator, Surroundings
+from edgestill.federation.coordinator import Coordinator
+from edgestill.federation.surroundings import Surroundings
 from edgestill.models import Arrays, leading_block, load_arrays
 from edgestill.training import evaluate
 

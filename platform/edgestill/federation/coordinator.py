@@ -7,19 +7,15 @@ round 1; so a run can be resumed from any round with the same result as an unint
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from flwr.app import Message
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from edgestill.allocation import Decision, RegistrySource, SignalSource, Snapshot, decide
-from edgestill.config import AllocationConfig
+from edgestill.allocation import Decision, RegistrySource
 from edgestill.errors import RunError
-from edgestill.federation.checkpoint import Checkpoint, CheckpointFolder
+from edgestill.federation.checkpoint import Checkpoint
 from edgestill.federation.collect import Collected, collect
 from edgestill.federation.conditions import Conditions
 from edgestill.federation.exports import (
@@ -36,18 +32,17 @@ from edgestill.federation.outgoing import Dispatcher
 from edgestill.federation.own_eyes import from_metrics
 from edgestill.federation.participants import Member, Pick, pick
 from edgestill.federation.run_state import RunState, from_checkpoint, to_checkpoint
-from edgestill.federation.sources import KnowledgeSource
 from edgestill.federation.strategies import (
     aggregate_each,
     aggregate_sum,
     make_strategy,
     reply_mode,
 )
-from edgestill.federation.world import World
+from edgestill.federation.surroundings import Surroundings
 from edgestill.fleet import Fleet
 from edgestill.models import load_arrays
 from edgestill.seeds import derive_seed
-from edgestill.telemetry import MetricStore, log_fields
+from edgestill.telemetry import log_fields
 from edgestill.training import Score, evaluate
 
 log = logging.getLogger(__name__)
@@ -57,53 +52,6 @@ FORESEEING = ("priority", "predictive")
 
 IDLE_WAIT_S = 60.0
 """Virtual time that passes when no device can take part."""
-
-
-class Decide(Protocol):
-    """Decides what every group may spend, as :func:`edgestill.allocation.decide` does."""
-
-    def __call__(
-        self,
-        config: AllocationConfig,
-        kinds: Sequence[str],
-        snapshot: Snapshot,
-        previous: Decision | None,
-    ) -> Decision:
-        """Return the decision for a snapshot; pure."""
-
-
-class Observer(Protocol):
-    """Who watches a run."""
-
-    def vitals_exported(self) -> None:
-        """The vitals of a round are in the metrics; the round is about to be decided from them."""
-
-    def round_started(self, round_number: int, participants: int) -> None:
-        """A round's messages are about to be sent."""
-
-    def round_ended(self, row: Mapping[str, Any]) -> None:
-        """A round is over; ``row`` is its row of the report."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a coordinator works with.
-
-    Attributes:
-        checkpoints: where to keep the state; None keeps nothing.
-        knowledge_at_fog: whether the grid's fogs fill in knowledge by position.
-        signals: where the allocator's signals come from; the store itself by default.
-        decide: the allocator.
-    """
-
-    world: World
-    source: KnowledgeSource
-    store: MetricStore
-    observer: Observer
-    checkpoints: CheckpointFolder | None = None
-    knowledge_at_fog: bool = False
-    signals: SignalSource | None = None
-    decide: Decide = decide
 
 
 class Coordinator:

@@ -6,7 +6,8 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from edgestill.federation.checkpoint import Checkpoint
-from edgestill.federation.coordinator import Coordinator, Surroundings
+from edgestill.federation.coordinator import Coordinator
+from edgestill.federation.surroundings import Surroundings
 
 
 def make_server_app(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from edgestill.config import load
+from edgestill.config import RunConfig, load
 from edgestill.errors import InputError
 from edgestill.jobs.commands.common import (
     TABLE_COLUMNS,
@@ -64,6 +64,8 @@ def run(
         resolved = load(config, overrides or ())
         check(resolved)
         check_address(address)
+        if address is None:
+            _check_exporter(resolved)
         folder, checkpoint = run_folder.create(resolved, out), None
     else:
         raise InputError("expected CONFIG or --resume DIR")
@@ -80,6 +82,15 @@ def run(
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_COLUMNS)
     console.print(closing_table(report))
     console.print(f"\n{folder.path / 'report.html'}", soft_wrap=True)
+
+
+def _check_exporter(config: RunConfig) -> None:
+    """Find a port in use before the run's folder is made."""
+    from edgestill.telemetry import Exporter, MetricStore
+
+    probe = Exporter(MetricStore(), host=config.telemetry.host, port=config.telemetry.port)
+    probe.start()
+    probe.stop()
 
 
 def _page_port(ui: bool, ui_port: int | None) -> int | None:
