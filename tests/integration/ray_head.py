@@ -41,7 +41,7 @@ def running_head(folder: Path) -> Iterator[RealHead]:
     python = dependencies_only(folder / "environment")
     home = folder / "home"
     home.mkdir()
-    ports = free_ports(2)
+    ports = free_ports(3)
     # Its sockets lie below, and their paths must be short.
     session = Path(tempfile.mkdtemp(prefix="eh", dir="/tmp"))
     with (folder / "head.log").open("w") as log:
@@ -50,6 +50,8 @@ def running_head(folder: Path) -> Iterator[RealHead]:
                 *(python, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
                 *(f"--port={ports[0]}", f"--dashboard-port={ports[1]}", f"--temp-dir={session}"),
                 *(f"--num-cpus={CPUS}", "--include-dashboard=true", "--dashboard-host=127.0.0.1"),
+                # The default is taken where another Ray runs, such as that of other tests.
+                f"--dashboard-agent-listen-port={ports[2]}",
                 *("--node-ip-address=127.0.0.1", "--disable-usage-stats"),
             ],
             env=clean_environment(python, home),

@@ -28,7 +28,13 @@ class Assassin(threading.Thread):
 
 def test_four_cohorts_and_two_fogs_give_what_one_gives(run_here, reference):
     report = run_here("engine.cohorts=4", "engine.fogs=2")
-    assert report["engine"] == {"cohorts": 4, "fogs": 2, "actor_restarts": 0, "devices_lost": 0}
+    assert report["engine"] == {
+        "cohorts": 4,
+        "fogs": 2,
+        "pool": {"least": 4, "most": 4, "changes": []},
+        "actor_restarts": 0,
+        "devices_lost": 0,
+    }
     assert report["final"] == reference["final"]
 
 

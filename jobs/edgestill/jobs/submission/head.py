@@ -34,6 +34,10 @@ STOP_WAIT_S = 30
 CHATTY = ("ray.dashboard.modules.job.sdk", "ray.dashboard.modules.dashboard_sdk")
 """Loggers that set a level of their own."""
 
+AGENT_WAIT_S = 30.0
+NO_AGENT = "No available agent"
+"""What a head answers in the first seconds after its start."""
+
 DRIVER_BYTES = 512 << 20
 """Reserved for each driver, so that the drivers of waiting jobs do not fill the head's memory."""
 
@@ -83,17 +87,23 @@ class Head:
         else:
             environment["py_modules"] = [str(staged.package)]
             environment["working_dir"] = str(staged.inputs)
-        try:
-            self._client.submit_job(
-                entrypoint=job.entrypoint,
-                submission_id=job.id,
-                runtime_env=environment,
-                metadata=dict(job.metadata),
-                entrypoint_memory=DRIVER_BYTES,
-                entrypoint_resources=ON_THE_HEAD,
-            )
-        except (*FAILURES, ValueError) as error:
-            raise RunError(f"{self.address} refused the job: {_line(error)}") from error
+        end = time.monotonic() + AGENT_WAIT_S
+        while True:
+            try:
+                self._client.submit_job(
+                    entrypoint=job.entrypoint,
+                    submission_id=job.id,
+                    runtime_env=environment,
+                    metadata=dict(job.metadata),
+                    entrypoint_memory=DRIVER_BYTES,
+                    entrypoint_resources=ON_THE_HEAD,
+                )
+            except (*FAILURES, ValueError) as error:
+                if NO_AGENT not in str(error) or time.monotonic() > end:
+                    raise RunError(f"{self.address} refused the job: {_line(error)}") from error
+                time.sleep(POLL_S)
+            else:
+                return
 
     def details(self, submission_id: str) -> JobDetails:
         """Return what the head knows of a job.
