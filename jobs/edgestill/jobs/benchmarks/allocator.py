@@ -24,6 +24,7 @@ from edgestill.jobs.benchmarks.contest import (
     Contestant,
     Outcome,
     Scenario,
+    begin_process,
     compete,
     teach_once,
 )
@@ -59,7 +60,7 @@ def run_contest(scenario: Scenario, *, quiet: bool) -> list[Outcome]:
         TemporaryDirectory() as folder,
         show_progress("runs", total=len(field) + 1, quiet=quiet) as advance,
         # Torch's threads do not survive a fork.
-        get_context("spawn").Pool(min(PROCESSES, os.cpu_count() or 1)) as pool,
+        get_context("spawn").Pool(min(PROCESSES, os.cpu_count() or 1), begin_process) as pool,
     ):
         advance(f"teacher {teach_once(scenario, Path(folder)):.1%}")
         jobs = [(scenario, contestant, Path(folder)) for contestant in field]

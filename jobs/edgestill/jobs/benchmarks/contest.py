@@ -169,14 +169,18 @@ def teach_once(scenario: Scenario, folder: Path) -> float:
     return float(taught.report["accuracy"])
 
 
+def begin_process() -> None:
+    """Set up a process in which nothing but contestants run: one torch thread, errors only."""
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+
+
 def compete(scenario: Scenario, contestant: Contestant, folder: Path) -> Outcome:
     """Run one contestant in this process.
 
     Raises:
         RunError: the teacher's bank is not there, or all devices of a round failed.
     """
-    torch.set_num_threads(1)
-    logging.disable(logging.WARNING)
     config = scenario.config(contestant.name, contestant.seed)
     world = world_of(config)
     taught = load_taught(world, folder)
