@@ -70,6 +70,19 @@ def test_a_damaged_archive_is_one_line(run, archive, tmp_path, spoil):
         unpack(archive, tmp_path / "out")
 
 
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (10, 97)], ids=["encrypted", "unknown"])
+def test_an_archive_that_is_encrypted_or_coded_in_an_unknown_way(
+    run, archive, tmp_path, offset, value
+):
+    pack(run, archive)
+    content = bytearray(archive.read_bytes())
+    # Flags and method of the first entry in the central directory.
+    content[content.index(b"PK\x01\x02") + offset] = value
+    archive.write_bytes(content)
+    with pytest.raises(RunError, match="the archive that the head sent is damaged"):
+        unpack(archive, tmp_path / "out")
+
+
 def test_a_changed_byte_is_found(run, archive, tmp_path):
     pack(run, archive)
     content = bytearray(archive.read_bytes())

@@ -53,7 +53,8 @@ def unpack(archive: Path, out: Path) -> list[Path]:
     try:
         with ZipFile(archive) as source:
             contents = {name: _read(source, name) for name in _known(source)}
-    except (BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+    # zipfile has no class of its own for what is encrypted or coded in a way unknown to it.
+    except (BadZipFile, EOFError, zlib.error, RuntimeError) as error:
         raise RunError(f"the archive that the head sent is damaged: {error}") from error
     try:
         out.mkdir(parents=True, exist_ok=True)
