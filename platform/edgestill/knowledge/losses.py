@@ -2,6 +2,9 @@
 
 Letters: B samples, K classes, D embedding width, M modality kinds. Every term is a scalar tensor,
 takes no branch on values, and can be run under ``torch.func.vmap``.
+
+``present`` [B] holds 1.0 for samples and 0.0 for rows that only fill a batch up to the length of
+others': these play no part, and a term of no samples at all is 0.
 """
 
 from collections.abc import Mapping
@@ -11,10 +14,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+ABSENT_SIMILARITY = -1e9
+"""Far below any cosine over any temperature, and finite, so that no row of all absent gives NaN."""
 
-def task_loss(logits: Tensor, labels: Tensor) -> Tensor:
+
+def task_loss(logits: Tensor, labels: Tensor, present: Tensor | None = None) -> Tensor:
     """Return the mean cross-entropy of the true labels."""
-    return functional.cross_entropy(logits, labels)
+    logarithms = functional.log_softmax(logits, dim=-1)
+    return -_mean(logarithms.gather(-1, labels.unsqueeze(-1)).squeeze(-1), present)
+
+
+def _mean(values: Tensor, present: Tensor | None) -> Tensor:
+    if present is None:
+        return values.mean()
+    return (values * present).sum() / present.sum().clamp(min=1.0)
 
 
 def distill_loss(
@@ -25,6 +38,7 @@ def distill_loss(
     *,
     temperature: float,
     feature_weight: float,
+    present: Tensor | None = None,
 ) -> Tensor:
     """Return tau^2 KL(teacher || student) + feature_weight * feature distance.
 
@@ -40,16 +54,17 @@ def distill_loss(
         teacher_embeddings: kind to [B, D], at least those kinds.
         temperature: tau > 0.
         feature_weight: at least 0.
+        present: [B], all when None.
     """
     student = functional.log_softmax(student_logits / temperature, dim=-1)
     teacher = functional.log_softmax(teacher_logits / temperature, dim=-1)
     # Written out, since torch's kl_div runs device by device under vmap.
-    divergence = (teacher.exp() * (teacher - student)).sum(dim=-1).mean()
+    divergence = _mean((teacher.exp() * (teacher - student)).sum(dim=-1), present)
     loss = temperature**2 * divergence
     if not student_embeddings:
         return loss
     distances = [
-        _normalised_distance(embedding, teacher_embeddings[kind])
+        _mean(_normalised_distance(embedding, teacher_embeddings[kind]), present)
         for kind, embedding in student_embeddings.items()
     ]
     return loss + feature_weight * torch.stack(distances).mean()
@@ -57,10 +72,12 @@ def distill_loss(
 
 def _normalised_distance(student: Tensor, teacher: Tensor) -> Tensor:
     difference = functional.normalize(student, dim=-1) - functional.normalize(teacher, dim=-1)
-    return difference.square().sum(dim=-1).mean()
+    return difference.square().sum(dim=-1)
 
 
-def align_loss(embeddings: Mapping[str, Tensor], temperature: float) -> Tensor:
+def align_loss(
+    embeddings: Mapping[str, Tensor], temperature: float, present: Tensor | None = None
+) -> Tensor:
     """Return the symmetric InfoNCE between kinds, averaged over their pairs; 0 with fewer than two.
 
     van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018, eq. 4,
@@ -70,20 +87,25 @@ def align_loss(embeddings: Mapping[str, Tensor], temperature: float) -> Tensor:
     Args:
         embeddings: kind to [B, D].
         temperature: of the cosine similarities, > 0.
+        present: [B], all when None.
     """
     units = [functional.normalize(embedding, dim=-1) for embedding in embeddings.values()]
-    terms = [_symmetric_info_nce(a, b, temperature) for a, b in combinations(units, 2)]
+    terms = [_symmetric_info_nce(a, b, temperature, present) for a, b in combinations(units, 2)]
     if not terms:
         return units[0].new_zeros(()) if units else torch.zeros(())
     return torch.stack(terms).mean()
 
 
-def _symmetric_info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+def _symmetric_info_nce(a: Tensor, b: Tensor, temperature: float, present: Tensor | None) -> Tensor:
     similarity = a @ b.transpose(-1, -2) / temperature
-    target = torch.arange(len(a), device=a.device)
-    forward = functional.cross_entropy(similarity, target)
-    backward = functional.cross_entropy(similarity.transpose(-1, -2), target)
-    return (forward + backward) / 2
+    return (_info_nce(similarity, present) + _info_nce(similarity.transpose(-1, -2), present)) / 2
+
+
+def _info_nce(similarity: Tensor, present: Tensor | None) -> Tensor:
+    if present is not None:
+        similarity = torch.where(present.bool(), similarity, ABSENT_SIMILARITY)
+    logarithms = functional.log_softmax(similarity, dim=-1)
+    return -_mean(logarithms.diagonal(dim1=-2, dim2=-1), present)
 
 
 def resource_loss(expected_costs: Tensor, budgets: Tensor) -> Tensor:

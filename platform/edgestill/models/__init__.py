@@ -1,6 +1,7 @@
 """Multimodal networks: encoders per kind, late fusion of any subset, width slices, cost."""
 
 from edgestill.models.cost import Cost, measure_cost
+from edgestill.models.device import training_device, use_device
 from edgestill.models.encoders import encoder
 from edgestill.models.factory import Factory, load_factory
 from edgestill.models.fusion import LateFusion, Output, student, teacher
@@ -31,4 +32,6 @@ __all__ = [
     "reduce_resolution",
     "student",
     "teacher",
+    "training_device",
+    "use_device",
 ]

@@ -1,6 +1,6 @@
 """What a release may reveal: clipping, noise, and the account of both."""
 
-from edgestill.privacy.accounting import gaussian_epsilon
+from edgestill.privacy.accounting import gaussian_epsilon, sample_epsilon
 from edgestill.privacy.ledger import Ledger, Release
 from edgestill.privacy.mechanisms import add_gaussian_noise, clip_by_norm
 
@@ -10,4 +10,5 @@ __all__ = [
     "add_gaussian_noise",
     "clip_by_norm",
     "gaussian_epsilon",
+    "sample_epsilon",
 ]

@@ -4,60 +4,24 @@ Minimises L = a(R) L_task + b(R) L_distill + g(R) L_align + d(R) L_resource (RA-
 Manoov, "Core Loss Calculation"), plus FedProx's mu/2 ||w - w_t||^2 (Li et al., MLSys 2020, eq. 2).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgestill.config import LossConfig, TrainingConfig
-from edgestill.knowledge import (
-    Coefficients,
-    KnowledgeBatch,
-    align_loss,
-    distill_loss,
-    resource_loss,
-    task_loss,
-)
-from edgestill.models import Arrays, Output, Variant, load_arrays, reduce_resolution
-from edgestill.training.batches import Samples, batches
-
-SMALLEST_BUDGET = 0.1
-"""Share of the variant's operations that L_resource leaves even under full pressure."""
-
-TERMS = ("task", "distill", "align", "resource")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalWork:
-    """What one device is to do in one round.
-
-    Attributes:
-        variant: the part of the model that it trains.
-        epochs: passes over its own samples.
-        coefficients: the weights of the loss's terms at its resources.
-        pressure: its resource pressure in 0..1; the budget of L_resource is what is left.
-        proximal_mu: FedProx's mu, 0 for none.
-        seed: of the order of samples and of dropout.
-    """
-
-    variant: Variant
-    epochs: int
-    coefficients: Coefficients
-    pressure: float
-    proximal_mu: float
-    seed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """What came of it: the variant's arrays, steps taken, and each term's mean over the steps."""
-
-    arrays: Arrays
-    steps: int
-    terms: dict[str, float]
+from edgestill.knowledge import KnowledgeBatch
+from edgestill.models import Arrays, Variant, load_arrays, reduce_resolution
+from edgestill.training.augmentation import augmented
+from edgestill.training.batches import Samples
+from edgestill.training.interception import Interception
+from edgestill.training.objective import Targets, budget_of, loss_terms
+from edgestill.training.optimizer_state import build_optimizer, kept_state, steps_taken
+from edgestill.training.private import SMALLEST_NORM, gradient_noise
+from edgestill.training.schedule import Rows, expected_batch, schedule
+from edgestill.training.streams import AUGMENTATION, FORWARD, Streams, step_key
+from edgestill.training.work import TERMS, LocalWork, SamplePrivacy, Trained
 
 
 def train(
@@ -85,108 +49,122 @@ def train(
     """
     load_arrays(module, arrays)
     module.train()
-    objective = _Objective(module, work, loss)
-    optimizer = torch.optim.SGD(
-        objective.parameters.values(), lr=training.learning_rate, momentum=training.momentum
-    )
-    own = _OwnData(samples, work.variant)
-    public = None if knowledge is None else _PublicData(knowledge, work.variant)
-    steps_per_epoch = -(-len(samples) // training.batch_size)
+    device = _Device(module, samples, knowledge, work, training, loss)
+    optimizer = build_optimizer(device.parameters, work, training)
+    dealt = schedule(len(samples), device.public_count, work, training.batch_size)
     sums = dict.fromkeys(TERMS, 0.0)
-    rng = np.random.default_rng(work.seed)
+    # Functions that have no stream of their own draw from torch's, which stays where it was.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(work.seed)
-        for rows in _schedule(len(samples), public, work.epochs, steps_per_epoch, rng):
-            terms = objective.terms(own, public, *rows)
-            optimizer.zero_grad(set_to_none=True)
-            objective.total(terms).backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(objective.parameters.values(), training.gradient_clip_norm)
+        for step, rows in enumerate(zip(dealt.own, dealt.public, strict=True)):
+            terms = device.differentiate(step, *rows)
+            nn.utils.clip_grad_norm_(device.parameters.values(), training.gradient_clip_norm)
             optimizer.step()
             for name, value in terms.items():
                 sums[name] += float(value.detach())
-    steps = work.epochs * steps_per_epoch
     state = module.state_dict()
     return Trained(
         arrays={name: state[name].detach().numpy().copy() for name in work.variant.shapes},
-        steps=steps,
-        terms={name: total / steps for name, total in sums.items()},
+        steps=dealt.steps,
+        terms={name: total / dealt.steps for name, total in sums.items()},
+        optimizer=kept_state(
+            optimizer, device.parameters, training, steps_taken(work.optimizer) + dealt.steps
+        ),
     )
 
 
-Rows = NDArray[np.int64]
+class _Device:
+    """The samples and the loss of one device in one round."""
 
-
-def _schedule(
-    own: int, public: "_PublicData | None", epochs: int, steps: int, rng: np.random.Generator
-) -> Iterator[tuple[Rows, Rows]]:
-    """Yield each step's rows of the device's own samples and of the public ones."""
-    for _ in range(epochs):
-        own_rows = batches(own, steps, rng)
-        public_rows = batches(0 if public is None else len(public.labels), steps, rng)
-        yield from zip(own_rows, public_rows, strict=True)
-
-
-class _OwnData:
-    """The device's samples at the variant's resolution."""
-
-    def __init__(self, samples: Samples, variant: Variant) -> None:
-        self.samples = Samples(
-            inputs=reduce_resolution(samples.inputs, variant.shares), labels=samples.labels
-        )
-
-
-class _PublicData:
-    """Public samples at the variant's resolution, with the teacher's outputs."""
-
-    def __init__(self, knowledge: KnowledgeBatch, variant: Variant) -> None:
-        inputs = {kind: torch.from_numpy(array) for kind, array in knowledge.inputs.items()}
-        self.inputs = reduce_resolution(inputs, variant.shares)
-        self.labels = torch.from_numpy(knowledge.labels)
-        self.logits = torch.from_numpy(knowledge.logits)
-        self.embeddings = {
-            kind: torch.from_numpy(knowledge.embeddings[kind]) for kind in self.inputs
-        }
-
-
-class _Objective:
-    """The loss of one device in one round."""
-
-    def __init__(self, module: nn.Module, work: LocalWork, loss: LossConfig) -> None:
-        self._module = module
-        self._work = work
-        self._loss = loss
+    def __init__(
+        self,
+        module: nn.Module,
+        samples: Samples,
+        knowledge: KnowledgeBatch | None,
+        work: LocalWork,
+        training: TrainingConfig,
+        loss: LossConfig,
+    ) -> None:
+        self._module, self._work, self._training, self._loss = module, work, training, loss
         self.parameters = {
             name: parameter
             for name, parameter in module.named_parameters()
             if name in work.variant.shapes
         }
         self._anchors = [parameter.detach().clone() for parameter in self.parameters.values()]
+        self._own = Samples(
+            inputs=reduce_resolution(samples.inputs, work.variant.shares), labels=samples.labels
+        )
+        self._public = _Public(knowledge, work.variant) if knowledge else None
+        self._budget = torch.tensor(budget_of(work.variant, work.pressure))
 
-    def terms(
-        self, own: _OwnData, public: _PublicData | None, own_rows: Rows, public_rows: Rows
+    @property
+    def public_count(self) -> int:
+        """Number of public samples."""
+        return 0 if self._public is None else len(self._public.labels)
+
+    def differentiate(self, step: int, own: Rows, public: Rows) -> dict[str, Tensor]:
+        """Leave the gradients of one step in the parameters and return its four terms."""
+        self._module.zero_grad(set_to_none=True)
+        if self._work.sample_privacy is not None:
+            return self._differentiate_privately(self._work.sample_privacy, step, own, public)
+        terms = self._terms(step, own, public)
+        self._add_gradients(self._total(terms))
+        return terms
+
+    def _differentiate_privately(
+        self, privacy: SamplePrivacy, step: int, own: Rows, public: Rows
     ) -> dict[str, Tensor]:
-        """Return the four terms of one step, from one forward pass over both kinds of samples."""
-        batch = own.samples.take(own_rows)
-        if public is None or len(public_rows) == 0:
-            output = self._module(batch.inputs)
-            distill = torch.zeros(())
-        else:
-            picked = torch.from_numpy(public_rows)
-            output = self._module(
-                {
-                    kind: torch.cat([tensor, public.inputs[kind][picked]])
-                    for kind, tensor in batch.inputs.items()
-                }
-            )
-            distill = self._distill(output, len(batch), public, picked)
-        return {
-            "task": task_loss(output.logits[: len(batch)], batch.labels),
-            "distill": distill,
-            "align": align_loss(output.embeddings, self._loss.contrastive_temperature),
-            "resource": self._resource(output),
-        }
+        """Add the clipped gradients of own samples, one by one, noise, and the public gradient.
 
-    def total(self, terms: dict[str, Tensor]) -> Tensor:
+        See :mod:`edgestill.training.private`.
+        """
+        total = [torch.zeros_like(one) for one in self.parameters.values()]
+        for row in own:
+            task = self._terms(step, own[own == row], public[:0])["task"]
+            gradients = self._gradients(self._work.coefficients.task * task)
+            norm = torch.linalg.vector_norm(torch.stack([one.norm() for one in gradients]))
+            scale = (privacy.clip_norm / norm.clamp(min=SMALLEST_NORM)).clamp(max=1.0)
+            total = [held + scale * one for held, one in zip(total, gradients, strict=True)]
+        noise = gradient_noise(self._work, step)
+        share = 1.0 / expected_batch(len(self._own), self._training.batch_size)
+        terms = dict.fromkeys(TERMS, torch.zeros(()))
+        if len(public):
+            terms = self._terms(step, own[:0], public)
+        self._add_gradients(self._total({**terms, "task": torch.zeros(())}))
+        for (name, one), held in zip(self.parameters.items(), total, strict=True):
+            private = share * (held + torch.from_numpy(noise[name]))
+            one.grad = private if one.grad is None else one.grad + private
+        return terms
+
+    def _add_gradients(self, total: Tensor) -> None:
+        for one, gradient in zip(self.parameters.values(), self._gradients(total), strict=True):
+            one.grad = gradient
+
+    def _gradients(self, total: Tensor) -> tuple[Tensor, ...]:
+        if not total.requires_grad:
+            return tuple(torch.zeros_like(one) for one in self.parameters.values())
+        return torch.autograd.grad(
+            total, list(self.parameters.values()), allow_unused=True, materialize_grads=True
+        )
+
+    def _terms(self, step: int, own: Rows, public: Rows) -> dict[str, Tensor]:
+        """Return the four terms of one step, from one forward pass over both kinds of samples."""
+        identities = torch.from_numpy(np.concatenate([own, len(self._own) + public]))
+        batch = self._own.take(own)
+        streams = self._streams(step, AUGMENTATION, identities[: len(own)])
+        inputs = augmented(batch.inputs, self._training.augmentation, streams)
+        targets = Targets(labels=batch.labels, own=len(own))
+        if self._public is not None and len(public):
+            inputs, targets = self._public.beside(inputs, batch.labels, public)
+        with Interception(self._streams(step, FORWARD, identities).table()):
+            output = self._module(inputs)
+        return loss_terms(output, targets, self._work.variant, self._budget, self._loss)
+
+    def _streams(self, step: int, purpose: int, identities: Tensor) -> Streams:
+        return Streams(torch.tensor(step_key(self._work.seed, step, purpose)), identities)
+
+    def _total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Return the weighted sum of the terms, with FedProx's proximal term."""
         weights = self._work.coefficients
         total = sum(
@@ -198,19 +176,29 @@ class _Objective:
             total = total + self._work.proximal_mu / 2 * distance
         return total
 
-    def _distill(self, output: Output, own: int, public: _PublicData, picked: Tensor) -> Tensor:
-        return distill_loss(
-            output.logits[own:],
-            public.logits[picked],
-            {kind: embedding[own:] for kind, embedding in output.embeddings.items()},
-            {kind: embedding[picked] for kind, embedding in public.embeddings.items()},
-            temperature=self._loss.temperature,
-            feature_weight=self._loss.feature,
-        )
 
-    def _resource(self, output: Output) -> Tensor:
-        """Expected forward operations under the fusion's gates, against what pressure leaves."""
-        flops = self._work.variant.kind_flops
-        expected = sum((gate * flops[kind] for kind, gate in output.gates.items()), torch.zeros(()))
-        budget = max(1.0 - self._work.pressure, SMALLEST_BUDGET) * sum(flops.values())
-        return resource_loss(expected.reshape(1), torch.tensor([budget]))
+class _Public:
+    """Public samples at the variant's resolution, with the teacher's outputs."""
+
+    def __init__(self, knowledge: KnowledgeBatch, variant: Variant) -> None:
+        inputs = {kind: torch.from_numpy(array) for kind, array in knowledge.inputs.items()}
+        self.inputs = reduce_resolution(inputs, variant.shares)
+        self.labels = torch.from_numpy(knowledge.labels)
+        self.logits = torch.from_numpy(knowledge.logits)
+        self.embeddings = {
+            kind: torch.from_numpy(knowledge.embeddings[kind]) for kind in self.inputs
+        }
+
+    def beside(
+        self, own: Mapping[str, Tensor], labels: Tensor, rows: Rows
+    ) -> tuple[dict[str, Tensor], Targets]:
+        """Return inputs of own and public rows, and the targets of both."""
+        picked = torch.from_numpy(rows)
+        inputs = {kind: torch.cat([own[kind], self.inputs[kind][picked]]) for kind in own}
+        targets = Targets(
+            labels=torch.cat([labels, self.labels[picked]]),
+            own=len(labels),
+            logits=self.logits[picked],
+            embeddings={kind: table[picked] for kind, table in self.embeddings.items()},
+        )
+        return inputs, targets
