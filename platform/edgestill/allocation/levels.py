@@ -153,7 +153,7 @@ def _check(allocation: Allocation) -> None:
         len(allocation.modalities) > 0
         and all(kind in PRIORITY for kind in allocation.modalities)
         and all(0.0 < share <= 1.0 for share in shares)
-        and allocation.bits in (4, 8, 16)
+        and allocation.bits in (4, 8, 16, 32)
         and allocation.epochs >= 1
         and 0.0 <= allocation.participation <= 1.0
     )

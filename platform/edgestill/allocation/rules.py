@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Protocol
 
 from edgestill.config import ThresholdsConfig
@@ -81,7 +83,8 @@ class Rule:
         return (value - mild) / (worst - mild)
 
 
-def rules(thresholds: ThresholdsConfig) -> dict[str, Rule]:
+@lru_cache(maxsize=16)
+def rules(thresholds: ThresholdsConfig) -> Mapping[str, Rule]:
     """Return the rule of each signal by its name, in the order in which reasons name them."""
 
     def rule(name: str, bounds: tuple[float, ...], sign: int, best: float) -> Rule:
@@ -93,12 +96,13 @@ def rules(thresholds: ThresholdsConfig) -> dict[str, Rule]:
             best=best,
         )
 
-    return {
+    by_name = {
         "cpu_ratio": rule("cpu_ratio", thresholds.cpu_ratio, 1, 0.0),
         "free_memory_bytes": rule("free_memory_bytes", thresholds.free_memory_bytes, -1, math.inf),
         "battery_ratio": rule("battery_ratio", thresholds.battery_ratio, -1, 1.0),
         "temperature_c": rule("temperature_c", thresholds.temperature_c, 1, -math.inf),
     }
+    return MappingProxyType(by_name)
 
 
 def known(readings: Readings) -> dict[str, float]:

@@ -72,11 +72,16 @@ class PoolDecision:
     changed_s: float | None = None
 
 
-def cohort_bounds(config: EngineConfig) -> PoolBounds:
-    """Return the bounds of the cohorts' pool; without a minimum and a maximum it is fixed."""
+def cohort_bounds(config: EngineConfig, cohorts: int) -> PoolBounds:
+    """Return the bounds of the cohorts' pool; without a minimum and a maximum it is fixed.
+
+    Args:
+        config: of the engine.
+        cohorts: how many there are at first.
+    """
     return PoolBounds(
-        least=config.cohorts_min or config.cohorts,
-        most=config.cohorts_max or config.cohorts,
+        least=config.cohorts_min or cohorts,
+        most=config.cohorts_max or cohorts,
         cool_down_s=config.cool_down_s,
     )
 

@@ -9,6 +9,7 @@ front coding brings a model's array to about 12 bytes.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from edgestill.errors import FrameError
 MAX_ARRAYS = 4096
 MAX_NAME_BYTES = 255
 MAX_AXES = 8
+
+HEADS_KEPT = 32
+LONGEST_HEAD_KEPT_BYTES = 1 << 16
 
 FLOAT32 = "<f4"
 DTYPES = (FLOAT32, "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<i8", "<f2")
@@ -49,6 +53,12 @@ def encode_specs(specs: Sequence[ArraySpec]) -> bytes:
     Raises:
         ValueError: too many arrays or axes, a name too long, or a dtype that does not travel.
     """
+    return _encoded(tuple(specs))
+
+
+# All devices of a level send the same head.
+@lru_cache(maxsize=HEADS_KEPT)
+def _encoded(specs: tuple[ArraySpec, ...]) -> bytes:
     if len(specs) > MAX_ARRAYS:
         raise ValueError(f"{len(specs)} arrays exceed the cap of {MAX_ARRAYS}")
     coded = [varint(len(specs))]
@@ -84,6 +94,13 @@ def decode_specs(head: bytes | memoryview, *, max_bytes: int) -> list[ArraySpec]
     Raises:
         FrameError: malformed, names that repeat, or more arrays or bytes than allowed.
     """
+    # A longer head is no model's, and is not worth the memory.
+    read = _decoded if len(head) <= LONGEST_HEAD_KEPT_BYTES else _decoded.__wrapped__
+    return list(read(bytes(head), max_bytes))
+
+
+@lru_cache(maxsize=HEADS_KEPT)
+def _decoded(head: bytes, max_bytes: int) -> tuple[ArraySpec, ...]:
     reader = Reader(head)
     count = reader.varint()
     if count > MAX_ARRAYS:
@@ -99,7 +116,7 @@ def decode_specs(head: bytes | memoryview, *, max_bytes: int) -> list[ArraySpec]
     total = sum(spec.decoded_bytes for spec in specs)
     if total > max_bytes:
         raise FrameError(f"frame describes {total} bytes of arrays; the cap is {max_bytes}")
-    return specs
+    return tuple(specs)
 
 
 def _read_name(reader: Reader, before: bytes) -> bytes:

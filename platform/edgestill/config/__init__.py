@@ -10,6 +10,7 @@ from edgestill.config.allocation import (
 )
 from edgestill.config.fleet import FleetConfig, GroupConfig, TraceConfig
 from edgestill.config.learning import (
+    AugmentationConfig,
     DataConfig,
     KnowledgeConfig,
     LossConfig,
@@ -21,6 +22,7 @@ from edgestill.config.learning import (
 )
 from edgestill.config.load import digest, dump, load, resolve
 from edgestill.config.section import LevelName, ModalityKind
+from edgestill.config.selection import UtilityConfig
 from edgestill.config.tree import (
     EngineConfig,
     FederationConfig,
@@ -31,6 +33,7 @@ from edgestill.config.tree import (
 
 __all__ = [
     "AllocationConfig",
+    "AugmentationConfig",
     "BudgetConfig",
     "DataConfig",
     "EngineConfig",
@@ -54,6 +57,7 @@ __all__ = [
     "ThresholdsConfig",
     "TraceConfig",
     "TrainingConfig",
+    "UtilityConfig",
     "digest",
     "dump",
     "load",

@@ -22,7 +22,7 @@ class LevelConfig(Section):
 
     modalities: dict[ModalityKind, Share]
     width: Share
-    bits: Literal[4, 8, 16]
+    bits: Literal[4, 8, 16, 32]
     epochs: int = Field(ge=1)
     participation: Ratio = 1.0
 

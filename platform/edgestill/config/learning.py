@@ -9,11 +9,16 @@ from edgestill.config.section import Positive, Ratio, Section, Share
 
 
 class PartitionConfig(Section):
-    """How the private part is dealt to devices; each sample goes to exactly one device."""
+    """How the private part is dealt to devices; each sample goes to exactly one device.
 
-    kind: Literal["iid", "dirichlet", "shards", "user"] = "dirichlet"
+    Only under ``draw`` devices share samples: each has ``samples_per_device`` of its own choice, so
+    that populations far above the number of samples are possible.
+    """
+
+    kind: Literal["iid", "dirichlet", "shards", "user", "draw"] = "dirichlet"
     alpha: Positive = 0.5
     shards_per_device: int = Field(default=2, ge=1)
+    samples_per_device: int = Field(default=64, ge=1)
 
 
 class DataConfig(Section):
@@ -45,13 +50,32 @@ class StudentConfig(Section):
     factory: str = "edgestill.models:student"
 
 
+class AugmentationConfig(Section):
+    """How inputs are varied anew at each step: Gaussian noise, and a shift along the last axis.
+
+    The shift is drawn from -``shift_cells``..``shift_cells``; what it leaves free is zero.
+    """
+
+    noise_stddev: float = Field(default=0.0, ge=0.0)
+    shift_cells: int = Field(default=0, ge=0)
+
+
 class TrainingConfig(Section):
-    """One device's local training; epochs come from its allocation."""
+    """One device's local training; epochs come from its allocation.
+
+    ``momentum`` is SGD's; Adam has its usual decays.
+    ``personal`` names parts of the student (such as ``classifier``) that each device trains for
+    itself and keeps; ``keep_optimizer`` lets it keep the optimiser's state from round to round.
+    """
 
     batch_size: int = Field(default=8, ge=1)
+    optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: Positive = 0.05
     momentum: Ratio = 0.9
     gradient_clip_norm: Positive = 5.0
+    augmentation: AugmentationConfig = AugmentationConfig()
+    personal: tuple[str, ...] = ()
+    keep_optimizer: bool = False
 
 
 class SummaryConfig(Section):

@@ -7,6 +7,7 @@ A data set is a folder with ``manifest.yaml`` and ``.npy`` files, one of the pub
 from edgestill.data.dataset import KINDS, SPLITS, Dataset, Modality, Rows
 from edgestill.data.describe import describe
 from edgestill.data.load import load_dataset
+from edgestill.data.owned import Owned
 from edgestill.data.partition import partition
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "SPLITS",
     "Dataset",
     "Modality",
+    "Owned",
     "Rows",
     "describe",
     "load_dataset",

@@ -5,6 +5,7 @@ from edgestill.fleet.groups import PANEL_SIZE
 from edgestill.fleet.host import HostVitals
 from edgestill.fleet.meter import CpuLoad, CpuMeter
 from edgestill.fleet.profiles import DeviceProfile, profile, profiles
+from edgestill.fleet.room import free_memory_bytes
 from edgestill.fleet.spend import Spent, Vitals, Work, compute_share, fits, spend
 from edgestill.fleet.traces import FleetTrace, Trace, fleet_trace, trace
 
@@ -24,6 +25,7 @@ __all__ = [
     "compute_share",
     "fits",
     "fleet_trace",
+    "free_memory_bytes",
     "profile",
     "profiles",
     "spend",

@@ -73,6 +73,14 @@ class Fleet:
         """Return the devices of a group, ascending; raises KeyError for an unknown name."""
         return {one.config.name: one.members for one in self._groups}[group]
 
+    def panel(self, group: str | None = None) -> NDArray[np.int64]:
+        """Return the devices, ascending, that stand for a group, or those that do for any group.
+
+        At most ``PANEL_SIZE`` of each; raises KeyError for an unknown name.
+        """
+        panels = {one.config.name: one.panel for one in self._groups}
+        return np.sort(np.concatenate([*panels.values()])) if group is None else panels[group]
+
     def vitals(self, device: int, time_s: float) -> Vitals:
         """Return how a device is: its battery and temperature now, its traces at ``time_s``."""
         return self.vitals_many([device], time_s)[0]
@@ -104,6 +112,19 @@ class Fleet:
             answer[own] &= group.reachable(own, time_s) & (group.link.at(own, time_s) > 0)
         real, charged = self._reported.charged()
         answer[real] = charged
+        return answer
+
+    def available_among(self, devices: NDArray[np.int64], time_s: float) -> NDArray[np.bool_]:
+        """Return :meth:`available` of some devices only, shape as ``devices``."""
+        answer = self._battery_j[devices] > 0
+        groups = self.group_index[devices]
+        for number in np.unique(groups).tolist():
+            own, group = np.flatnonzero(groups == number), self._groups[number]
+            members = devices[own]
+            answer[own] &= group.reachable(members, time_s) & (group.link.at(members, time_s) > 0)
+        real, charged = self._reported.charged()
+        known = np.flatnonzero(np.isin(devices, real))
+        answer[known] = charged[np.searchsorted(real, devices[known])]
         return answer
 
     def group_means(self, time_s: float) -> Mapping[str, GroupMeans]:

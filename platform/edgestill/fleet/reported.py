@@ -16,25 +16,32 @@ class Reported:
 
     def __init__(self) -> None:
         self._readings: dict[int, tuple[float, ...]] = {}
-        self._devices = np.array([], np.int64)
+        self._sorted: NDArray[np.int64] | None = np.array([], np.int64)
 
     def take(self, device: int, vitals: Vitals) -> None:
         """Keep what a device reported."""
+        if device not in self._readings:
+            self._sorted = None
         self._readings[device] = tuple(getattr(vitals, name) for name in READINGS)
-        self._devices = np.array(sorted(self._readings), np.int64)
 
     def charged(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the devices, ascending, and whether each has any charge left."""
-        column = READINGS.index("battery_ratio")
-        charges = [self._readings[device][column] for device in self._devices.tolist()]
-        return self._devices, np.array(charges) > 0
+        column, devices = READINGS.index("battery_ratio"), self._devices()
+        charges = [self._readings[device][column] for device in devices.tolist()]
+        return devices, np.array(charges) > 0
 
     def lay_over(self, devices: NDArray[np.int64], columns: Floats) -> None:
         """Put what was reported in the place of the first rows of ``columns`` [6, n]."""
         if not self._readings:
             return
-        for place in np.flatnonzero(np.isin(devices, self._devices)).tolist():
+        for place in np.flatnonzero(np.isin(devices, self._devices())).tolist():
             columns[: len(READINGS), place] = self._readings[int(devices[place])]
+
+    def _devices(self) -> NDArray[np.int64]:
+        # Sorted when asked for: thousands may report between two questions.
+        if self._sorted is None:
+            self._sorted = np.array(sorted(self._readings), np.int64)
+        return self._sorted
 
 
 def mean_of_known(columns: Floats) -> Floats:

@@ -64,7 +64,7 @@ def test_after_a_change_the_pool_rests():
 
 
 def test_a_pool_without_bounds_is_fixed():
-    bounds = cohort_bounds(EngineConfig(cohorts=3))
+    bounds = cohort_bounds(EngineConfig(), 3)
     assert (bounds.least, bounds.most) == (3, 3)
     for queue in (0.0, 1e6):
         signals = replace(CALM, actors=3, queue_per_actor=queue, cpus=8.0, other_cpu_ratio=1.0)
@@ -73,7 +73,7 @@ def test_a_pool_without_bounds_is_fixed():
 
 def test_given_bounds_are_kept():
     config = EngineConfig(cohorts=2, cohorts_min=1, cohorts_max=5, cool_down_s=3.0)
-    assert cohort_bounds(config) == PoolBounds(least=1, most=5, cool_down_s=3.0)
+    assert cohort_bounds(config, 2) == PoolBounds(least=1, most=5, cool_down_s=3.0)
 
 
 @st.composite

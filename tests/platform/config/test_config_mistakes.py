@@ -35,9 +35,9 @@ def complaint(overrides, tree=None) -> str:
         ("training.momentum=1.5", "training.momentum", "less than or equal to 1 (got 1.5)"),
         ("federation.strategy=FedBest", "federation.strategy", "'FedAvg', 'FedProx'"),
         ("knowledge.selection=best", "knowledge.selection", "'relevance', 'all'"),
-        ("allocation.levels.high.bits=7", "allocation.levels.high.bits", "4, 8 or 16"),
+        ("allocation.levels.high.bits=7", "allocation.levels.high.bits", "4, 8, 16 or 32"),
         ("privacy.delta=1", "privacy.delta", "less than 1"),
-        ("engine.fogs=3", "engine", "fogs (3) must not exceed cohorts (2)"),
+        ("engine.device=tpu", "engine.device", "'auto', 'cpu' or 'cuda'"),
         ("fleet.groups.1.name=phones", "fleet", "group names must differ"),
         ("fleet.groups.0.load.low=2", "fleet.groups.0.load", "low (2.0) must not exceed"),
         ("name=no spaces", "name", "match pattern"),
@@ -47,6 +47,11 @@ def test_a_wrong_value_names_its_key(override, key, reason):
     message = complaint([override])
     assert message.startswith(f"configuration: {key}: ")
     assert reason in message
+
+
+def test_more_fogs_than_cohorts_are_refused():
+    message = complaint(["engine.cohorts=2", "engine.fogs=3"])
+    assert "fogs (3) must not exceed cohorts (2)" in message
 
 
 @pytest.mark.parametrize(

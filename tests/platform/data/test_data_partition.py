@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from edgestill.config import PartitionConfig
 from edgestill.data import partition
+from edgestill.data.owned import Dealt
 from edgestill.errors import ConfigurationError
 
 LABELS = np.arange(400) * 7 % 10
@@ -29,7 +30,9 @@ def test_each_sample_goes_to_exactly_one_device(kind, labels, devices, alpha, sh
     parts = partition(config, labels=labels, users=users, devices=devices, seed=seed)
     assert len(parts) == devices
     assert all(part.dtype == np.int64 for part in parts)
-    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(labels)))
+    assert all((np.diff(part) > 0).all() for part in parts)
+    assert [parts.size_of(device) for device in range(devices)] == [len(part) for part in parts]
+    np.testing.assert_array_equal(np.sort(np.concatenate([*parts])), np.arange(len(labels)))
 
 
 @pytest.mark.parametrize("kind", ["iid", "dirichlet", "shards", "user"])
@@ -93,3 +96,79 @@ def test_by_user_without_users_is_refused():
 def test_no_devices_is_refused():
     with pytest.raises(ConfigurationError, match="at least 1"):
         partition(PartitionConfig(kind="iid"), labels=LABELS, users=None, devices=0, seed=0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    owner=hnp.arrays(np.int64, st.integers(0, 80), elements=st.integers(0, 11)),
+    start=st.integers(0, 1_000),
+)
+def test_offsets_cover_the_rows_that_lists_would(owner, start):
+    dealt = Dealt.of(owner, 12)
+    assert len(dealt) == 12
+    rows = np.arange(len(owner)) * 3 + start
+    moved = dealt.within(rows)
+    for device in range(12):
+        expected = np.flatnonzero(owner == device)
+        np.testing.assert_array_equal(dealt[device], expected)
+        np.testing.assert_array_equal(moved[device], rows[expected])
+        assert dealt.size_of(device) == moved.size_of(device) == len(expected)
+
+
+def test_rows_beyond_32_bits_are_kept_whole():
+    far = np.array([3, 2**40, 2**40 + 1])
+    dealt = Dealt.of(np.array([0, 1, 1]), 2).within(far)
+    np.testing.assert_array_equal(dealt[1], far[1:])
+
+
+def drawn(samples=50, devices=10**9, per_device=8, seed=3):
+    config = PartitionConfig(kind="draw", samples_per_device=per_device)
+    return partition(config, labels=LABELS[:samples], users=None, devices=devices, seed=seed)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    samples=st.integers(1, 60),
+    share=st.floats(0.0, 1.0),
+    device=st.integers(0, 10**9 - 1),
+    seed=st.integers(0, 2**40),
+)
+def test_a_draw_is_of_distinct_rows_in_range_and_repeats(samples, share, device, seed):
+    per_device = max(1, round(share * samples))
+    owned = drawn(samples, per_device=per_device, seed=seed)
+    rows = owned[device]
+    assert len(rows) == owned.size_of(device) == per_device
+    assert rows.dtype == np.int64
+    assert (np.diff(rows) > 0).all()
+    assert 0 <= rows[0] <= rows[-1] < samples
+    # In another process, after other draws, it is the same.
+    other = drawn(samples, per_device=per_device, seed=seed)
+    other[0]
+    np.testing.assert_array_equal(other[device], rows)
+    private = np.arange(samples) * 2 + 7
+    np.testing.assert_array_equal(owned.within(private)[device], private[rows])
+
+
+def test_draws_differ_by_device_and_seed_and_use_every_row():
+    owned, other = drawn(), drawn(seed=4)
+    draws = [tuple(owned[device]) for device in range(400)]
+    assert len(set(draws)) == 400
+    assert sum(a == tuple(other[d]) for d, a in enumerate(draws)) == 0
+    counts = np.bincount(np.concatenate(draws), minlength=50)
+    # 64 expected of 400 draws of 8 of 50: five standard deviations are 37.
+    assert (np.abs(counts - 64) < 37).all()
+
+
+def test_more_to_draw_than_there_is_is_refused_by_its_key():
+    with pytest.raises(ConfigurationError, match=r"samples_per_device: 51 .* only 50 private"):
+        drawn(per_device=51)
+
+
+@pytest.mark.parametrize("kind", ["iid", "draw"])
+@pytest.mark.parametrize("device", [-1, 20])
+def test_a_device_that_is_none_has_no_rows(kind, device):
+    config = PartitionConfig(kind=kind, samples_per_device=4)
+    owned = partition(config, labels=LABELS, users=None, devices=20, seed=0)
+    for ask in (owned.__getitem__, owned.size_of):
+        with pytest.raises(IndexError, match=r"0\.\.19"):
+            ask(device)
