@@ -12,7 +12,7 @@ import pytest
 
 from edgestill.allocation import Decision, GroupSignals, SignalSource, decide
 from edgestill.config import AllocationConfig
-from edgestill.federation.exports import export_vitals
+from edgestill.federation.coordination.exports import export_vitals
 from edgestill.fleet import Fleet
 from edgestill.telemetry import MetricStore
 

@@ -1,23 +1,28 @@
 """Flower's apps for selective distillation: rounds, strategies, updates, checkpoints."""
 
+from edgestill.federation.aggregation.fold import Folded, combine, fold, sum_message
+from edgestill.federation.aggregation.strategies import STRATEGIES, make_strategy
+from edgestill.federation.aggregation.update import Aggregate, Update
 from edgestill.federation.alone import AloneCoordinator, alone_config, without_teacher
 from edgestill.federation.central import distil_centrally
-from edgestill.federation.checkpoint import Checkpoint, CheckpointFolder
-from edgestill.federation.client_app import make_client_app
-from edgestill.federation.coordinator import Coordinator
-from edgestill.federation.fold import Folded, combine, fold, sum_message
+from edgestill.federation.coordination.checkpoint import Checkpoint, CheckpointFolder
+from edgestill.federation.coordination.coordinator import Coordinator
+from edgestill.federation.coordination.run_state import RunState
+from edgestill.federation.coordination.server_app import make_server_app
+from edgestill.federation.coordination.surroundings import Observer, Surroundings
+from edgestill.federation.device.app import DeviceApp, make_client_app
 from edgestill.federation.local_grid import (
     FIRST_NODE_ID,
     FleetGrid,
     LocalGrid,
+    NodeContexts,
     call_app,
     enter_run,
-    node_contexts,
     set_message_id,
 )
-from edgestill.federation.participants import Member
-from edgestill.federation.run_state import RunState
-from edgestill.federation.server_app import make_server_app
+from edgestill.federation.memory.estimate import estimate_footprint
+from edgestill.federation.memory.footprint import Footprint
+from edgestill.federation.roster.members import Member, Members
 from edgestill.federation.sources import (
     BankSource,
     KnowledgeSource,
@@ -25,10 +30,7 @@ from edgestill.federation.sources import (
     Selection,
     SelectionRequest,
 )
-from edgestill.federation.strategies import STRATEGIES, make_strategy
-from edgestill.federation.surroundings import Observer, Surroundings
 from edgestill.federation.teaching import Taught, load_taught, save_taught, teach
-from edgestill.federation.update import Aggregate, Update
 from edgestill.federation.world import World, world_of
 
 __all__ = [
@@ -40,12 +42,16 @@ __all__ = [
     "Checkpoint",
     "CheckpointFolder",
     "Coordinator",
+    "DeviceApp",
     "FleetGrid",
     "Folded",
+    "Footprint",
     "KnowledgeSource",
     "LocalGrid",
     "Member",
+    "Members",
     "NoSource",
+    "NodeContexts",
     "Observer",
     "RunState",
     "Selection",
@@ -59,12 +65,12 @@ __all__ = [
     "combine",
     "distil_centrally",
     "enter_run",
+    "estimate_footprint",
     "fold",
     "load_taught",
     "make_client_app",
     "make_server_app",
     "make_strategy",
-    "node_contexts",
     "save_taught",
     "set_message_id",
     "sum_message",

@@ -5,9 +5,9 @@ from flwr.serverapp import Grid
 
 from edgestill.allocation import Level, allocation_of
 from edgestill.config import RunConfig
-from edgestill.federation.collect import Collected
-from edgestill.federation.coordinator import Coordinator
-from edgestill.federation.surroundings import Surroundings
+from edgestill.federation.aggregation.collect import Collected
+from edgestill.federation.coordination.coordinator import Coordinator
+from edgestill.federation.coordination.surroundings import Surroundings
 from edgestill.models import Arrays, leading_block, load_arrays
 from edgestill.training import evaluate
 
@@ -37,6 +37,8 @@ def alone_config(config: RunConfig) -> RunConfig:
                     "fraction": 1.0,
                     "over_selection": 0.0,
                     "deadline_s": None,
+                    "mode": "synchronous",
+                    "selection": "uniform",
                 }
             ),
             "privacy": config.privacy.model_copy(

@@ -3,11 +3,8 @@
 import threading
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgestill.config import RunConfig, digest
-from edgestill.data import Dataset, load_dataset, partition
+from edgestill.data import Dataset, Owned, load_dataset, partition
 from edgestill.errors import ConfigurationError
 from edgestill.fleet import Fleet
 from edgestill.models import ModelFamily, load_factory
@@ -19,7 +16,8 @@ class World:
     """The fixed surroundings of a run, the same in every process.
 
     Attributes:
-        owned: by device, the rows of the dataset that it holds; may be empty.
+        owned: by device, the rows of the dataset that it holds; may be empty. No array is kept for
+            a device.
         family: of the student.
         fleet: used for its profiles only; its clock and batteries live with the coordinator.
         fingerprint: names the model and its configuration on the wire.
@@ -27,7 +25,7 @@ class World:
 
     config: RunConfig
     dataset: Dataset
-    owned: list[NDArray[np.int64]]
+    owned: Owned
     family: ModelFamily
     fleet: Fleet
     fingerprint: int
@@ -42,10 +40,11 @@ class World:
         """
         dataset = load_dataset(config.data)
         private = dataset.splits["private"]
-        if config.fleet.devices > len(private):
+        if config.fleet.devices > len(private) and config.data.partition.kind != "draw":
             raise ConfigurationError(
                 f"fleet.devices: {config.fleet.devices} devices but only {len(private)} private "
-                f"samples in {dataset.name}; at most one device per sample"
+                f"samples in {dataset.name}; at most one device per sample, or more that share "
+                "samples with data.partition.kind: draw"
             )
         parts = partition(
             config.data.partition,
@@ -59,7 +58,7 @@ class World:
         return cls(
             config=config,
             dataset=dataset,
-            owned=[private[rows] for rows in parts],
+            owned=parts.within(private),
             family=ModelFamily(factory, shapes, dataset.classes),
             fleet=Fleet(config.fleet, config.seed),
             fingerprint=int(digest(config), 16) & 0xFFFF_FFFF,

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from flwr.serverapp import Grid
 
 from edgestill.config import RunConfig, digest
+from edgestill.data.owned import Dealt
 from edgestill.federation import (
     BankSource,
     CheckpointFolder,
@@ -103,6 +106,56 @@ def federate(
     return SimpleNamespace(
         state=state, rows=state.rows, store=store, members=coordinator.members, seen=rows, grid=grid
     )
+
+
+class Foreign(Grid):
+    """A grid that is not ours to whom it is given: its nodes must be asked who they are."""
+
+    def __init__(self, grid) -> None:
+        self._grid = grid
+
+    def set_run(self, run) -> None:
+        self._grid.set_run(run)
+
+    @property
+    def run(self):
+        return self._grid.run
+
+    def create_message(self, *args, **options):
+        return self._grid.create_message(*args, **options)
+
+    def get_node_ids(self):
+        return reversed(self._grid.get_node_ids())
+
+    def push_messages(self, messages):
+        return self._grid.push_messages(messages)
+
+    def pull_messages(self, message_ids):
+        return self._grid.pull_messages(message_ids)
+
+    def send_and_receive(self, messages, *, timeout=None):
+        # As Flower's, which checks all messages before it sends any.
+        assert all(message.metadata.dst_node_id > 1 for message in messages)
+        return list(self._grid.send_and_receive(messages, timeout=timeout))
+
+
+@pytest.fixture(scope="session")
+def foreign():
+    return Foreign
+
+
+def take_data(world, device):
+    """Leave a device of a world without any sample."""
+    owned = world.owned
+    kept = [owned[d] if d != device else owned[d][:0] for d in range(len(owned))]
+    rows = np.concatenate(kept).astype(np.uint32)
+    offsets = np.concatenate(([0], np.cumsum([len(one) for one in kept])))
+    object.__setattr__(world, "owned", Dealt(rows=rows, offsets=offsets))
+
+
+@pytest.fixture(name="take_data", scope="session")
+def take_data_fixture():
+    return take_data
 
 
 @pytest.fixture(name="federate", scope="session")

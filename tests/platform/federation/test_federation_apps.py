@@ -16,6 +16,7 @@ from edgestill.federation import (
     AloneCoordinator,
     Coordinator,
     LocalGrid,
+    NodeContexts,
     NoSource,
     Surroundings,
     World,
@@ -24,10 +25,9 @@ from edgestill.federation import (
     distil_centrally,
     make_client_app,
     make_server_app,
-    node_contexts,
     world_of,
 )
-from edgestill.federation.dispatch import ModelFrames
+from edgestill.federation.rounds.dispatch import ModelFrames
 from edgestill.models import leading_block
 from edgestill.telemetry import MetricStore
 
@@ -89,7 +89,7 @@ def test_the_server_app_runs_the_rounds(plain_config):
     )
     grid: Grid = LocalGrid(make_client_app(config), 6)
     app = make_server_app(surroundings, on_finished=ended.append)
-    app(grid, node_contexts(1, 1)[FIRST_NODE_ID])
+    app(grid, NodeContexts(1, 1)[FIRST_NODE_ID])
     assert ended[0].state.round_number == 2
 
 
@@ -130,7 +130,7 @@ def test_the_devices_app_turns_exceptions_into_error_replies(plain_config):
     config = plain_config()
     message = Message(RecordDict(), FIRST_NODE_ID, "train")
     message.metadata.__dict__["_message_id"] = "m"
-    answer = call_app(make_client_app(config), message, node_contexts(6, 1)[FIRST_NODE_ID])
+    answer = call_app(make_client_app(config), message, NodeContexts(6, 1)[FIRST_NODE_ID])
     assert answer.has_error()
     assert "FrameError: train message without 'config'" in answer.error.reason
 

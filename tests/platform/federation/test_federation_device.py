@@ -10,19 +10,21 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from edgestill.allocation import Level, allocation_of
 from edgestill.codec import decode_arrays, encode_arrays
 from edgestill.errors import FrameError
-from edgestill.federation import device as device_part
 from edgestill.federation import (
     world_of,
 )
-from edgestill.federation.dispatch import ModelFrames
+from edgestill.federation.device import part as device_part
+from edgestill.federation.device import plan as planning
 from edgestill.federation.messages import (
     DONE,
     LATE,
     UNFIT,
     Instruction,
     read_instruction,
-    task_records,
+    task_record,
+    vitals_record,
 )
+from edgestill.federation.rounds.dispatch import ModelFrames
 from edgestill.fleet import Vitals
 
 STATIC = {"policy": "static"}
@@ -99,7 +101,7 @@ def test_a_device_too_small_for_the_lowest_level_is_unfit_and_spends_nothing(alo
 
 
 def test_unfit_devices_are_skipped_in_the_row(federate, plain_config, monkeypatch):
-    monkeypatch.setattr(device_part, "fits", lambda vitals, work: vitals.free_memory_bytes > 1e8)
+    monkeypatch.setattr(planning, "fits", lambda vitals, work: vitals.free_memory_bytes > 1e8)
     run = federate(plain_config(federation={"rounds": 1}))
     assert run.rows[0]["skipped"] == 1
     assert run.rows[0]["completed"] == 5
@@ -154,13 +156,9 @@ def test_a_train_message_that_lacks_something_is_refused(alone, missing):
         {
             "config": ConfigRecord({"server-round": 3}),
             "model": ConfigRecord({"frame": instruction.model}),
-            **task_records(
-                instruction.allocation,
-                instruction.vitals,
-                closes_after_s=math.inf,
-                reduce="sum",
-                knowledge_fingerprint=0,
-            ),
+            "task": task_record(closes_after_s=math.inf, reduce="sum", knowledge_fingerprint=0),
+            "allocation": ConfigRecord(instruction.allocation.to_record()),
+            "vitals": vitals_record(instruction.vitals),
         }
     )
     message = Message(content, 2, "train")

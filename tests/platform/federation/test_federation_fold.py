@@ -7,8 +7,8 @@ from flwr.app import ConfigRecord, Error, Message, MetricRecord, RecordDict
 from edgestill.codec import encode_arrays
 from edgestill.errors import FrameError
 from edgestill.federation import Aggregate, combine, fold, sum_message
-from edgestill.federation.collect import collect
-from edgestill.federation.fold import read_sum, read_update
+from edgestill.federation.aggregation.collect import collect
+from edgestill.federation.aggregation.fold import read_sum, read_update
 from edgestill.federation.messages import METRICS, UPDATE, reply
 
 FINGERPRINT = 5

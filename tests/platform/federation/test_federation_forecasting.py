@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edgestill.allocation import Experience, GroupSignals, Level
-from edgestill.federation.forecasting import Forecaster
-from edgestill.federation.participants import Member
+from edgestill.federation.coordination.forecasting import Forecaster
+from edgestill.federation.roster.members import Member
 from edgestill.federation.world import world_of
 
 PREDICTIVE = {"policy": "predictive"}

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from edgestill.errors import ConfigurationError, RunError
-from edgestill.federation import LocalGrid, make_client_app, own_eyes
-from edgestill.federation.own_eyes import from_metrics, own_vitals, to_metrics
+from edgestill.federation import LocalGrid, make_client_app
+from edgestill.federation.device import own_eyes
+from edgestill.federation.device.own_eyes import from_metrics, own_vitals, to_metrics
 from edgestill.fleet import Vitals
 
 HOT = Vitals(
@@ -32,14 +33,21 @@ def host(monkeypatch):
 
 def grid_with_a_real_device(config, eyes="host"):
     grid = LocalGrid(make_client_app(config), config.fleet.devices)
-    node = list(grid.get_node_ids())[REAL]
-    grid._contexts[node].node_config["vitals"] = eyes
+    open_eyes(grid, grid.get_node_ids()[REAL], eyes)
     return grid
 
 
-def test_a_real_device_lowers_itself_and_is_exported_as_it_is(plain_config, federate, host):
+def open_eyes(grid, node, eyes):
+    context = grid._contexts[node]
+    context.node_config["vitals"] = eyes
+    grid._contexts[node] = context
+
+
+def test_a_real_device_lowers_itself_and_is_exported_as_it_is(
+    plain_config, federate, host, foreign
+):
     config = plain_config(federation={"rounds": 1})
-    run = federate(config, grid=grid_with_a_real_device(config))
+    run = federate(config, grid=foreign(grid_with_a_real_device(config)))
     assert run.members[REAL].vitals == HOT
     assert all(m.vitals is None for d, m in run.members.items() if d != REAL)
     # Its group has two devices at most of which one is it; it lowers itself to critical.
@@ -71,7 +79,7 @@ def test_other_eyes_than_these_are_refused_by_name(plain_config, federate):
     config = plain_config(fleet={"devices": 3})
     grid = LocalGrid(make_client_app(config), 3)
     for node in grid.get_node_ids():
-        grid._contexts[node].node_config["vitals"] = "gpu"
+        open_eyes(grid, node, "gpu")
     with pytest.raises(RunError, match="vitals is 'gpu', expected \"host\""):
         federate(config, grid=grid)
 

@@ -3,12 +3,13 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from edgestill.allocation import Level, allocation_of
 from edgestill.config import FederationConfig, LevelsConfig, resolve
-from edgestill.federation import Member
-from edgestill.federation.participants import Participant, Pick, closing_time_s, pick
+from edgestill.federation import Member, Members
+from edgestill.federation.roster.participants import Participant, Pick, closing_time_s, pick
 from edgestill.fleet import Fleet
 
 HIGH = allocation_of(LevelsConfig(), Level.HIGH, ("visual",))
@@ -28,19 +29,29 @@ def fleet_of(devices=100, **group):
     return Fleet(resolve(tree).fleet, 1)
 
 
-def members_of(fleet, empty=()):
-    return {
-        device: Member(
-            node_id=device + 2,
-            examples=0 if device in empty else 5,
-            summary=None,
-            summary_bytes=0,
-        )
-        for device in range(fleet.size)
-    }
+def enter(members, devices, empty=()):
+    for device in devices:
+        examples = 0 if device in empty else 5
+        member = Member(node_id=device + 2, examples=examples, summary=None, summary_bytes=0)
+        members.enter(int(device), member)
 
 
-def picked(fleet, members=None, *, participation=(1.0, 1.0), seed=1, round_number=1, **options):
+def members_of(fleet, empty=(), devices=None):
+    members = Members(fleet.size, nodes_by_rule=devices is None)
+    enter(members, range(fleet.size) if devices is None else devices, empty)
+    return members
+
+
+def picked(
+    fleet,
+    members=None,
+    *,
+    participation=(1.0, 1.0),
+    seed=1,
+    round_number=1,
+    greet=None,
+    **options,
+):
     allocations = {
         group: replace(HIGH, participation=share)
         for group, share in zip(GROUPS, participation, strict=True)
@@ -48,10 +59,11 @@ def picked(fleet, members=None, *, participation=(1.0, 1.0), seed=1, round_numbe
     return pick(
         FederationConfig(**options),
         fleet,
-        members or members_of(fleet),
+        members_of(fleet) if members is None else members,
         allocations,
         seed=seed,
         round_number=round_number,
+        greet=greet,
     )
 
 
@@ -121,10 +133,53 @@ def test_participation_is_a_probability_by_group():
 def test_whether_a_device_is_willing_does_not_depend_on_the_others():
     fleet = fleet_of()
     everybody = set(devices_of(picked(fleet, participation=(0.5, 0.5))))
-    half = {device: member for device, member in members_of(fleet).items() if device < 50}
+    half = members_of(fleet, devices=range(50))
     assert set(devices_of(picked(fleet, half, participation=(0.5, 0.5)))) == {
         device for device in everybody if device < 50
     }
+
+
+class Household:
+    """Says hello for devices, and remembers whom it was asked for."""
+
+    def __init__(self, fleet, empty=(), silent=()):
+        self.members = Members(fleet.size)
+        self.empty, self.silent, self.batches = set(empty), set(silent), []
+
+    def greet(self, devices):
+        strangers = self.members.strangers(devices).tolist()
+        self.batches.append(strangers)
+        enter(self.members, [d for d in strangers if d not in self.silent], self.empty)
+
+
+def test_strangers_are_asked_when_they_are_first_picked_and_nobody_else_is():
+    fleet = fleet_of()
+    household = Household(fleet)
+    first = picked(fleet, household.members, fraction=0.2, greet=household.greet)
+    assert sorted(household.batches[0]) == devices_of(first)
+    second = picked(fleet, household.members, fraction=0.2, round_number=2, greet=household.greet)
+    assert sorted(household.batches[1]) == sorted({*devices_of(second)} - {*devices_of(first)})
+    # Whoever is asked when, the same devices are picked as if all were known from the start.
+    assert devices_of(first) == devices_of(picked(fleet, fraction=0.2))
+    assert devices_of(second) == devices_of(picked(fleet, fraction=0.2, round_number=2))
+
+
+def test_who_has_no_data_or_is_silent_is_replaced_by_the_next():
+    fleet, empty, silent = fleet_of(), set(range(0, 100, 3)), set(range(1, 100, 9))
+    household = Household(fleet, empty, silent)
+    first = picked(fleet, household.members, fraction=0.3, greet=household.greet)
+    assert len(first.participants) == first.wanted == 30
+    assert not set(devices_of(first)) & (empty | silent)
+    household.batches.clear()
+    picked(fleet, household.members, fraction=1.0, round_number=2, greet=household.greet)
+    # Nobody is asked again who said that he has nothing; the silent are.
+    asked = [device for batch in household.batches for device in batch]
+    assert len(asked) == len(set(asked))
+    assert silent <= set(asked)
+    household.batches.clear()
+    last = picked(fleet, household.members, fraction=1.0, round_number=3, greet=household.greet)
+    assert {device for batch in household.batches for device in batch} == silent
+    assert devices_of(last) == [d for d in range(100) if d not in empty | silent]
 
 
 def test_who_cannot_be_reached_is_not_picked():
@@ -157,12 +212,12 @@ def test_a_round_closes_when_the_wanted_number_is_foretold_or_at_the_deadline(
 ):
     times = [7.0, 1.0, 9.0, 4.0]
     config = FederationConfig(deadline_s=deadline_s)
-    closes = closing_time_s(config, pick_of(times, wanted), lambda one: times[one.device])
+    closes = closing_time_s(config, pick_of(times, wanted), lambda: np.array(times))
     assert closes == closes_s
 
 
 def test_nothing_is_foretold_when_nobody_is_left_out():
-    def never(participant):
-        raise LookupError(participant)
+    def never():
+        raise LookupError
 
     assert closing_time_s(FederationConfig(), pick_of([1.0, 2.0], 2), never) == math.inf

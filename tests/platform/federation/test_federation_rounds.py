@@ -15,7 +15,7 @@ from edgestill.federation import (
     make_client_app,
     world_of,
 )
-from edgestill.federation import device as device_part
+from edgestill.federation.device import part as device_part
 from edgestill.federation.messages import (
     METRICS,
     UPDATE,
@@ -32,7 +32,7 @@ class Sabotaged(LocalGrid):
         self._change = change
 
     def send_and_receive(self, messages, *, timeout=None):
-        replies = super().send_and_receive(messages, timeout=timeout)
+        replies = list(super().send_and_receive(messages, timeout=timeout))
         if all(UPDATE not in one.content.config_records for one in replies if one.has_content()):
             return replies
         return [kept for one in replies if (kept := self._change(one)) is not None]
@@ -75,10 +75,9 @@ def test_every_strategy_plays_with_unequal_devices(federate, plain_config, strat
     assert all(np.isfinite(array).all() for array in run.state.arrays.values())
 
 
-def test_a_device_without_data_is_skipped_and_counted(federate, plain_config):
+def test_a_device_without_data_is_found_out_once_and_counted(federate, plain_config, take_data):
     config = plain_config(seed=301, allocation=STATIC)
-    world = world_of(config)
-    world.owned[2] = world.owned[2][:0]
+    take_data(world_of(config), 2)
     run = federate(config)
     assert run.members[2].examples == 0
     assert [row["selected"] for row in run.rows] == [5, 5]

@@ -8,8 +8,7 @@ from flwr.serverapp import strategy as flower
 from edgestill.config import FederationConfig
 from edgestill.errors import ConfigurationError
 from edgestill.federation import STRATEGIES, Aggregate, Update, combine, make_strategy
-from edgestill.federation.dispatch import SelectedNodes, strategy_config
-from edgestill.federation.strategies import (
+from edgestill.federation.aggregation.strategies import (
     aggregate_each,
     aggregate_sum,
     array_record,
@@ -17,6 +16,7 @@ from edgestill.federation.strategies import (
     reply_mode,
     restore_optimizer_state,
 )
+from edgestill.federation.rounds.dispatch import SelectedNodes, strategy_messages
 
 F32 = np.float32
 
@@ -32,7 +32,8 @@ def made(name, **options):
 
 
 def configure(strategy, round_number, arrays):
-    return strategy_config(strategy, round_number, arrays, None, [2])
+    (message,) = strategy_messages(strategy, round_number, array_record(arrays), [2])
+    return message.content["config"]
 
 
 def total_of(updates):
@@ -160,7 +161,7 @@ def flowers_own(kind, current, rounds_of_updates, **options):
     """Flower's own strategy on whole models, one reply for each device."""
     strategy = kind(fraction_evaluate=0.0, min_train_nodes=1, min_available_nodes=1, **options)
     arrays = {name: array.copy() for name, array in current.items()}
-    view = SelectedNodes(None, [2])
+    view = SelectedNodes([2])
     for round_number, updates in enumerate(rounds_of_updates, start=1):
         list(strategy.configure_train(round_number, array_record(arrays), ConfigRecord(), view))
         replies = [
@@ -240,14 +241,15 @@ def test_moments_can_be_put_into_a_new_strategy(name):
 
 
 def test_fedprox_tells_devices_its_mu():
-    configs = configure(made("FedProx", proximal_mu=0.3), 4, CURRENT)
-    assert configs[2]["proximal-mu"] == 0.3
-    assert configs[2]["server-round"] == 4
+    config = configure(made("FedProx", proximal_mu=0.3), 4, CURRENT)
+    assert config["proximal-mu"] == 0.3
+    assert config["server-round"] == 4
 
 
 def test_a_strategy_configures_exactly_the_picked_nodes():
-    configs = strategy_config(made("FedAvg"), 1, CURRENT, None, [9, 4, 30])
-    assert set(configs) == {4, 9, 30}
+    nodes = [9, 4, 30]
+    messages = strategy_messages(made("FedAvg"), 1, array_record(CURRENT), nodes)
+    assert [message.metadata.dst_node_id for message in messages] == nodes
 
 
 @pytest.mark.parametrize(

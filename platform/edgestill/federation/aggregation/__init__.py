@@ -1,0 +1,1 @@
+"""From many updates to one model: sums, and Flower's strategies over them."""

@@ -1,0 +1,1 @@
+"""Rounds without a common start: buffered aggregation on the virtual clock."""

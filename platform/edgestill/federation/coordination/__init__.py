@@ -1,0 +1,1 @@
+"""The coordinator: rounds, their books, and what survives them."""

@@ -1,0 +1,1 @@
+"""Who the devices are, and who is asked in a round."""
