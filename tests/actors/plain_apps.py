@@ -1,4 +1,4 @@
-"""Plain Flower apps that know nothing of edgestill."""
+"""Flower apps, plain ones but for one that answers updates that may be summed."""
 
 import hashlib
 import os
@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
+
+from edgestill.codec import encode_arrays
+from edgestill.federation import Aggregate, fold
+from edgestill.federation.messages import reply
 
 
 def device_of(context: Context) -> int:
@@ -66,6 +70,61 @@ def killer(device: int, marker: Path | None = None) -> ClientApp:
         if device_of(context) == device and not (marker and marker.exists()):
             if marker:
                 marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return _counted(message, context)
+
+    return app
+
+
+def hoarder() -> ClientApp:
+    """Each device keeps as many bytes as it is told to, and counts its rounds in its state."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        asked = message.content["config"]
+        before = context.state.get("hoard", ConfigRecord({"rounds": 0}))
+        rounds = before["rounds"] + (0 if asked.get("keep") else 1)
+        if not asked.get("keep"):
+            hoard = bytes([rounds % 256]) * asked["size"]
+            context.state["hoard"] = ConfigRecord({"rounds": rounds, "bytes": hoard})
+        record = MetricRecord({"rounds": rounds})
+        return Message(RecordDict({"metrics": record}), reply_to=message)
+
+    return app
+
+
+def summable(elements: int) -> ClientApp:
+    """Each device answers a change that only it would make, which may be summed on its way."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        device = device_of(context)
+        change = np.random.default_rng(device).normal(size=elements).astype(np.float32)
+        frame = encode_arrays({"x": change}, bits=16, fingerprint=0)
+        return reply(message, {"num-examples": device + 1}, frame=frame, reduce="sum")
+
+    return app
+
+
+def sum_of(replies: list[Message]) -> Aggregate:
+    """Return the sum of updates that came one by one."""
+    total = fold(replies, 0).total
+    assert total is not None
+    return total
+
+
+def assassins(folder: Path) -> ClientApp:
+    """Devices that are told to end their process do so, once a round each."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        asked = message.content["config"]
+        mark = folder / f"{asked['round']}-{device_of(context)}"
+        if device_of(context) in asked["kill"] and not mark.exists():
+            mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return _counted(message, context)
 

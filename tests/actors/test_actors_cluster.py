@@ -14,6 +14,7 @@ from edgestill.errors import DataError, EdgestillError, InputError, RunError
 from edgestill.telemetry import MetricStore
 
 cluster_module = importlib.import_module("edgestill.actors.cluster")
+crew_module = importlib.import_module("edgestill.actors.crew")
 pool_module = importlib.import_module("edgestill.actors.pool")
 
 
@@ -58,7 +59,7 @@ def test_a_ray_head_is_accepted(ray_here):
 @pytest.fixture
 def connected(ray_here, monkeypatch):
     """Let ``cluster`` use the Ray that is there, and leave it there."""
-    monkeypatch.setattr(cluster_module, "_connect", lambda address, cpus: None)
+    monkeypatch.setattr(cluster_module, "_connect", lambda *given: None)
     monkeypatch.setattr(cluster_module.ray, "shutdown", lambda: None)
 
 
@@ -115,11 +116,11 @@ def test_a_port_in_use_is_one_line_of_the_exporters_actor(connected, listener):
 
 
 def test_too_few_cpus_are_said(ray_here, monkeypatch):
-    monkeypatch.setattr(pool_module, "START_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(crew_module, "START_TIMEOUT_S", 1.0)
     monkeypatch.setattr(
-        pool_module,
+        crew_module,
         "start_actor",
         lambda kind, *given, cpus, **rest: start_actor(kind, *given, cpus=1000, **rest),
     )
-    with pytest.raises(RunError, match=r"2 of 2 actors did not start in 1 s; engine.cohorts asks"):
+    with pytest.raises(RunError, match=r"1 of 1 actors did not start in 1 s; engine.cohorts asks"):
         pool_module.Pool(None, EngineConfig(cohorts=1), MetricStore(), run_id=1, fingerprint=0)

@@ -12,6 +12,7 @@ import ray
 from flwr.app import ConfigRecord, Message, RecordDict
 
 from edgestill.actors import Pool, RayGrid, elastic
+from edgestill.actors import crew as crew_module
 from edgestill.actors import pool as pool_module
 from edgestill.actors.nodes import ClusterLoad
 from edgestill.config import EngineConfig
@@ -130,8 +131,7 @@ def test_a_pool_that_grows_and_shrinks_learns_bit_for_bit_the_same(make_pool, ti
     results, sizes = [], []
     for bounds in ({"cohorts_min": 1, "cohorts_max": 3}, {}):
         pool, watch, store = make_pool(make_client_app(config), **bounds)
-        pool.fingerprint = world_of(config).fingerprint
-        pool.use(make_client_app(config), pool.fingerprint)
+        pool.use(make_client_app(config), world_of(config).fingerprint)
         observer = Watching(pool, watch)
         results.append(learned(config, pool, observer))
         sizes.append(observer.sizes)
@@ -156,7 +156,7 @@ def test_a_cohort_with_work_under_way_is_not_removed(make_pool):
     answered(grid, 4)
     grid.push_messages(asked(4, stall=True))
     pool.shrink("test")
-    busy = {flight.cohort for flight in grid._flights.values()}
+    busy = {flight.cohort for flight in grid._flights._under_way.values()}
     assert busy == {0, 1}
     pool.adapt(work=4, busy=busy)
     assert sorted(pool.cohorts) == [0, 1]
@@ -203,10 +203,10 @@ def test_a_newcomer_runs_the_app_that_came_after_it_was_asked_for(make_pool):
 
 def test_a_newcomer_that_does_not_start_is_given_up_without_harm(make_pool, monkeypatch):
     pool, _, store = make_pool(cohorts=1, cohorts_max=2)
-    start = pool_module.start_actor
+    start = crew_module.start_actor
     monkeypatch.setattr(pool_module, "GROW_TIMEOUT_S", 0.2)
     monkeypatch.setattr(
-        pool_module, "start_actor", lambda *given, **more: start(*given, **{**more, "cpus": 1000})
+        crew_module, "start_actor", lambda *given, **more: start(*given, **{**more, "cpus": 1000})
     )
     pool.grow("test")
     time.sleep(0.3)

@@ -1,9 +1,9 @@
 """Thin shells that give the platform's objects a process: the only place where Ray appears."""
 
-from edgestill.actors.cluster import check_address, cluster, start_actor
+from edgestill.actors.cluster import check_address, cluster, here, start_actor
 from edgestill.actors.driver import RESUMED_FROM, submission
 from edgestill.actors.grid import RayGrid
-from edgestill.actors.placement import Placement, reserved
+from edgestill.actors.placement import Placement, demand, reserved
 from edgestill.actors.pool import Pool
 from edgestill.actors.teacher import Teacher, TeacherSource
 from edgestill.actors.telemetry import ClusterWatch, Telemetry
@@ -19,6 +19,8 @@ __all__ = [
     "Telemetry",
     "check_address",
     "cluster",
+    "demand",
+    "here",
     "reserved",
     "start_actor",
     "submission",

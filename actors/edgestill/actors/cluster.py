@@ -11,7 +11,10 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import ray
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from ray.util.scheduling_strategies import (
+    NodeAffinitySchedulingStrategy,
+    PlacementGroupSchedulingStrategy,
+)
 
 from edgestill.actors.driver import submission
 from edgestill.errors import EdgestillError, InputError, RunError
@@ -20,6 +23,8 @@ PROBE_TIMEOUT_S = 5.0
 DEFAULT_GCS_PORT = 6379
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 """gRPC's standard health service, which the head of every Ray cluster serves."""
+
+Place = NodeAffinitySchedulingStrategy | PlacementGroupSchedulingStrategy
 
 QUIET = {
     "RAY_DEDUP_LOGS": "0",
@@ -30,7 +35,7 @@ QUIET = {
 
 
 @contextmanager
-def cluster(address: str | None, *, cpus: int) -> Iterator[Path]:
+def cluster(address: str | None, *, cpus: int, app: Path | None = None) -> Iterator[Path]:
     """Be connected to Ray inside the block, and disconnected after it, whatever happens.
 
     Yields the folder of Ray's logs on this machine, whose files the cluster's dashboard serves.
@@ -40,6 +45,7 @@ def cluster(address: str | None, *, cpus: int) -> Iterator[Path]:
             this process is the driver of, and outside a job starts Ray on this machine.
         cpus: CPUs that the actors reserve. A Ray started here is told that it has at least these,
             so that four cohorts also run on two cores.
+        app: folder that every actor finds a copy of as its working directory; None is none.
 
     Raises:
         InputError: the address is wrong, nothing listens there, or its Ray is another version.
@@ -53,7 +59,7 @@ def cluster(address: str | None, *, cpus: int) -> Iterator[Path]:
     check_address(address)
     try:
         with _own_sigterm():
-            logs = _connect(address, cpus)
+            logs = _connect(address, cpus, app)
         yield logs
     except ray.exceptions.RayTaskError as error:
         ours = _raised_on_purpose(error)
@@ -70,9 +76,10 @@ def start_actor(
     kind: type,
     *arguments: Any,
     cpus: float,
+    gpus: float = 0.0,
     restarts: int = -1,
     name: str | None = None,
-    placement: PlacementGroupSchedulingStrategy | None = None,
+    placement: Place | None = None,
 ) -> Any:
     """Start a plain class as an actor and return its handle.
 
@@ -80,12 +87,21 @@ def start_actor(
         kind: the class.
         arguments: of its constructor.
         cpus: CPUs to reserve; 0 for an actor that mostly waits.
+        gpus: share of a GPU to reserve.
         restarts: how often Ray may restart it and repeat its calls; -1 without limit.
         name: by which other actors of this run find it.
-        placement: the reserved CPUs that it takes its own from; None is any free ones.
+        placement: the reserved CPUs that it takes its own from, or the node that it stays on; None
+            is anywhere.
     """
-    actor: Any = ray.remote(num_cpus=cpus, max_restarts=restarts, max_task_retries=restarts)(kind)
+    actor: Any = ray.remote(
+        num_cpus=cpus, num_gpus=gpus, max_restarts=restarts, max_task_retries=restarts
+    )(kind)
     return actor.options(name=name, scheduling_strategy=placement).remote(*arguments)
+
+
+def here() -> NodeAffinitySchedulingStrategy:
+    """Return the place of an actor that goes with this process: on the same node."""
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def check_address(address: str | None) -> None:
@@ -109,14 +125,14 @@ def check_address(address: str | None) -> None:
             ) from error
 
 
-def _connect(address: str | None, cpus: int) -> Path:
+def _connect(address: str | None, cpus: int, app: Path | None) -> Path:
     try:
         context: Any = ray.init(
             # Without any address Ray would look for a cluster that happens to run here.
             address=address or "local",
             num_cpus=None if address else max(cpus, os.cpu_count() or 1),
             include_dashboard=None if address else False,
-            runtime_env=_own_folder(),
+            runtime_env=_own_folder() if app is None else {"working_dir": str(app)},
             log_to_driver=False,
             logging_level=ERROR,
         )

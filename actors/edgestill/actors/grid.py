@@ -1,217 +1,185 @@
 """Flower's Grid over a fleet of actors.
 
 Records that many messages share, such as the global model, are put into the object store once.
-Messages go out in chunks, a few in flight for each cohort, so that a slow actor takes fewer.
-Updates that may be summed are summed in the cohort and then in its fog; their arrays never pass
-through the coordinator. When a cohort dies, it is replaced and exactly its unfinished chunks are
-run again. Cohorts come and go before messages are sent and while chunks wait.
+Messages go out in chunks of equal work, two in flight for each cohort; replies are handed on as
+they land and kept no longer. Updates that may be summed are summed in the cohort and then in the
+fog of its node; their arrays never pass through the coordinator, nor does what devices keep between
+rounds. When a cohort or a node dies, exactly what was lost with it is run again.
 """
 
 import logging
 import time
-from collections import Counter, deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
-import ray
-from flwr.app import Error, Message
-from flwr.common.constant import ErrorCode
+from flwr.app import Message
 
-from edgestill.actors.cohort import BatchAnswer
-from edgestill.actors.envelopes import SharedRecords
+from edgestill.actors.backlog import Backlog
+from edgestill.actors.chunks import Call, error_reply
+from edgestill.actors.envelopes import Batch, SharedRecords
+from edgestill.actors.flights import Flights
 from edgestill.actors.pool import Pool
-from edgestill.federation import (
-    Aggregate,
-    FleetGrid,
-    combine,
-    set_message_id,
-    sum_message,
-)
+from edgestill.actors.states import DeviceStates
+from edgestill.actors.sums import Sums
+from edgestill.actors.work import Pace, WorkOf
+from edgestill.errors import RunError
+from edgestill.federation import Aggregate, FleetGrid, combine, sum_message
 
 log = logging.getLogger(__name__)
 
-CHUNKS_PER_COHORT = 4
-LARGEST_CHUNK = 32
-IN_FLIGHT_PER_COHORT = 2
-MOST_ATTEMPTS = 3
-"""A chunk that outlived this many actors is cut up; a single device that did is given up."""
-
-LOST = (
-    ray.exceptions.RayActorError,
-    ray.exceptions.WorkerCrashedError,
-    ray.exceptions.ObjectLostError,
-)
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Messages that go to one cohort together.
-
-    Attributes:
-        messages: whole, so that they can be sent again.
-        shared: the records of theirs that travel once.
-        attempts: how often an actor was lost over them.
-    """
-
-    messages: list[Message]
-    shared: SharedRecords
-    attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flight:
-    """A chunk under way: in which cohort, and the reference to the sum of its updates."""
-
-    chunk: Chunk
-    cohort: int
-    total: Any
-
 
 class RayGrid(FleetGrid):
-    """Runs a ClientApp for N devices on a pool's cohorts."""
+    """Runs a ClientApp for N devices on a pool's cohorts.
 
-    def __init__(self, pool: Pool, devices: int, run_id: int = 1) -> None:
+    Args:
+        pool: of cohorts.
+        devices: how many.
+        run_id: Flower's.
+        examples_of: how many examples a device has, by node id, to foretell how long it takes;
+            without it all are taken to be alike.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        devices: int,
+        run_id: int = 1,
+        *,
+        examples_of: Callable[[int], int] | None = None,
+    ) -> None:
         super().__init__(devices, run_id)
         self._pool = pool
-        self._waiting: deque[Chunk] = deque()
-        self._flights: dict[Any, Flight] = {}
-        self._totals: dict[int, list[Any]] = {}
+        self._work_of = WorkOf(examples_of)
+        self._pace = Pace()
+        self._states = DeviceStates(pool.store)
+        self._flights = Flights(pool, self._batch, self._pace, self._states)
+        self._pushed: list[Call] = []
         self._replies: dict[str, Message] = {}
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        """Send messages out and return their ids; replies are pulled."""
+        """Send messages out and return their ids; replies are pulled, each whole."""
         pushed = list(messages)
-        identifiers = [set_message_id(message) for message in pushed]
-        self._adapt(len(pushed))
-        self._waiting.extend(self._chunks(pushed))
-        self._send()
-        return identifiers
+        if not pushed:
+            return []
+        call = self._call(pushed, None)
+        self._pushed.append(call)
+        self._flights.begin(call)
+        return [message.metadata.message_id for message in pushed]
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """Return the replies that have come, each once."""
-        self._receive(wait_s=0.0)
+        if self._pushed:
+            self._flights.step(0.0)
+        for call in list(self._pushed):
+            for reply in call.taken():
+                self._replies[reply.metadata.reply_to_message_id] = reply
+            if not call.busy():
+                self._end(call)
+                self._pushed.remove(call)
         present = [identifier for identifier in message_ids if identifier in self._replies]
         return [self._replies.pop(identifier) for identifier in present]
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
-    ) -> Iterable[Message]:
-        """Send messages and return all replies, and one more reply that sums what may be summed.
+    ) -> Iterator[Message]:
+        """Send messages and give each reply as it comes, and at last the sum of what may be summed.
 
-        What has not come after ``timeout`` seconds is replied to by an error ``TimedOut``, and the
-        cohorts that still work on it are replaced.
+        Messages that are made one by one are taken as chunks go out. What has not come after
+        ``timeout`` seconds is replied to by an error ``TimedOut``, and the cohorts that still work
+        on it are replaced.
+
+        Raises:
+            RunError: updates were lost with a node, and their devices did not answer in time when
+                they were asked again.
         """
-        sent = list(messages)
-        identifiers = self.push_messages(sent)
-        end = None if timeout is None else time.monotonic() + timeout
-        while self._flights or self._waiting:
-            left_s = None if end is None else end - time.monotonic()
+        call = self._call(messages, Sums())
+        end_s = None if timeout is None else time.monotonic() + timeout
+        self._flights.begin(call)
+        return self._answers(call, timeout, end_s)
+
+    def _answers(self, call: Call, timeout: float | None, end_s: float | None) -> Iterator[Message]:
+        try:
+            while call.busy():
+                yield from call.taken()
+                if end_s is not None and time.monotonic() >= end_s:
+                    yield from self._timed_out(call, f"TimedOut: no reply within {timeout:g} s")
+                    break
+                self._flights.step(None if end_s is None else max(0.0, end_s - time.monotonic()))
+            self._export_idle(call)
+            yield from call.taken()
+            total = self._total(call, timeout)
+            if total is not None and call.backlog.first is not None:
+                yield sum_message(total, call.backlog.first)
+        finally:
+            self._end(call)
+
+    def _timed_out(self, call: Call, reason: str) -> Iterator[Message]:
+        self._flights.give_up(call, reason)
+        unsent = (error_reply(message, reason) for message in call.backlog.drain())
+        return chain(call.taken(), unsent)
+
+    def _total(self, call: Call, timeout: float | None) -> Aggregate | None:
+        """Fetch one sum for each fog; run again what lay on a node that was lost."""
+        total = None
+        while call.sums is not None:
+            fetched, lost = call.sums.fetch()
+            total = combine([total, fetched])
+            if not lost:
+                break
+            devices = sum(chunk.size for chunk in lost)
+            log.warning("the updates of %d devices were lost with a node; run again", devices)
+            call.again.extend(lost)
+            self._finish(call, timeout, devices)
+        return total
+
+    def _finish(self, call: Call, timeout: float | None, devices: int) -> None:
+        end_s = None if timeout is None else time.monotonic() + timeout
+        self._flights.step(0.0)
+        while call.busy():
+            left_s = None if end_s is None else end_s - time.monotonic()
             if left_s is not None and left_s <= 0:
-                self._give_up(f"TimedOut: no reply within {timeout:g} s")
-                break
-            self._receive(wait_s=left_s)
-        replies = list(self.pull_messages(identifiers))
-        total = self._collect_totals()
-        return replies if total is None else [*replies, sum_message(total, sent[0])]
+                raise RunError(
+                    f"{devices} devices' updates were lost with a node of the cluster, and not all "
+                    f"of them answered again within {timeout:g} s"
+                )
+            self._flights.step(left_s)
 
-    def _chunks(self, messages: list[Message]) -> list[Chunk]:
-        shared = SharedRecords(messages)
-        shares = CHUNKS_PER_COHORT * len(self._pool.open())
-        size = min(LARGEST_CHUNK, max(1, -(-len(messages) // shares)))
-        return [
-            Chunk(messages[start : start + size], shared) for start in range(0, len(messages), size)
-        ]
-
-    def _send(self) -> None:
-        """Hand waiting chunks to the cohorts with the least under way."""
-        while self._waiting:
-            loads = Counter(flight.cohort for flight in self._flights.values())
-            cohort = min(self._pool.open(), key=lambda number: (loads[number], number))
-            if loads[cohort] >= IN_FLIGHT_PER_COHORT:
-                break
-            chunk = self._waiting.popleft()
-            contexts = [self._contexts[m.metadata.dst_node_id] for m in chunk.messages]
-            batch = chunk.shared.batch(chunk.messages, contexts)
-            actor = self._pool.cohorts[cohort]
-            answer, total = actor.run.options(num_returns=2).remote(batch)
-            self._flights[answer] = Flight(chunk=chunk, cohort=cohort, total=total)
-        self._report()
-
-    def _adapt(self, new: int) -> None:
-        """Let the pool follow its load, with so many messages about to be sent."""
-        held = sum(len(chunk.messages) for chunk in self._waiting) + sum(
-            len(flight.chunk.messages) for flight in self._flights.values()
+    def _call(self, messages: Iterable[Message], sums: Sums | None) -> Call:
+        shared = SharedRecords()
+        backlog = Backlog(
+            messages,
+            work_of=self._work_of,
+            home_of=self._states.home,
+            pace=self._pace,
+            shared=shared,
         )
-        self._pool.adapt(work=held + new, busy={flight.cohort for flight in self._flights.values()})
+        return Call(backlog=backlog, shared=shared, sums=sums)
 
-    def _report(self) -> None:
-        queues: Counter[int] = Counter()
-        for flight in self._flights.values():
-            queues[flight.cohort] += len(flight.chunk.messages)
-        self._pool.report_queues(queues)
+    def _batch(self, call: Call, messages: list[Message]) -> Batch:
+        """Return what of messages travels to a cohort."""
+        rows, references = call.shared.rows(messages)
+        call.shared.leave(messages)
+        contexts: dict[int, Any] = {
+            node: self._contexts[node] for node in (m.metadata.dst_node_id for m in messages)
+        }
+        states, state_references = self._states.places(contexts)
+        return Batch(
+            rows=rows,
+            nodes={node: context.node_config for node, context in contexts.items()},
+            run_id=self.run.run_id,
+            run_config=next(iter(contexts.values())).run_config,
+            references=references,
+            states=states,
+            state_references=state_references,
+            fold=call.sums is not None,
+            parts=self._states.parts(len(contexts)),
+        )
 
-    def _receive(self, *, wait_s: float | None) -> None:
-        """Take what has come, waiting for the first, and send more."""
-        if not self._flights:
-            return
-        landed, _ = ray.wait(list(self._flights), timeout=wait_s)
-        for answer in landed:
-            flight = self._flights[answer]
-            try:
-                self._take(ray.get(answer), flight)
-                del self._flights[answer]
-            except LOST as error:
-                self._lose(flight.cohort, error)
-        if self._waiting:
-            self._adapt(0)
-        self._send()
+    def _end(self, call: Call) -> None:
+        self._flights.end(call)
+        self._states.tell_lost()
 
-    def _take(self, answer: BatchAnswer, flight: Flight) -> None:
-        for reply in answer.replies:
-            self._replies[reply.metadata.reply_to_message_id] = reply
-        for context in answer.contexts:
-            self._contexts[context.node_id] = context
-        self._totals.setdefault(self._pool.fog_of(flight.cohort), []).append(flight.total)
-
-    def _lose(self, cohort: int, error: Exception) -> None:
-        """Replace a dead cohort and queue again what it had not finished."""
-        log.warning("cohort %d died: %s", cohort, type(error).__name__)
-        self._pool.replace(cohort)
-        held = [answer for answer, flight in self._flights.items() if flight.cohort == cohort]
-        # An actor works in the order of sending, so it died over the first.
-        running, *others = [self._flights.pop(answer).chunk for answer in held]
-        running.attempts += 1
-        self._waiting.extendleft(reversed(others))
-        self._waiting.extendleft(reversed(self._left_of(running)))
-
-    def _left_of(self, chunk: Chunk) -> list[Chunk]:
-        """Find the device that kills its actors: cut its chunk up, and give it up at last."""
-        if chunk.attempts < MOST_ATTEMPTS:
-            return [chunk]
-        if len(chunk.messages) > 1:
-            return [Chunk([message], chunk.shared) for message in chunk.messages]
-        self._reply_error(chunk, f"ActorLost: the device ended {chunk.attempts} actors")
-        return []
-
-    def _give_up(self, reason: str) -> None:
-        for cohort in {flight.cohort for flight in self._flights.values()}:
-            self._pool.replace(cohort)
-        for chunk in (*(flight.chunk for flight in self._flights.values()), *self._waiting):
-            self._reply_error(chunk, reason)
-        self._flights.clear()
-        self._waiting.clear()
-        self._report()
-
-    def _reply_error(self, chunk: Chunk, reason: str) -> None:
-        for message in chunk.messages:
-            error = Error(ErrorCode.UNKNOWN, reason)
-            self._replies[message.metadata.message_id] = Message(error, reply_to=message)
-
-    def _collect_totals(self) -> Aggregate | None:
-        """Let each fog sum its cohorts' sums, and sum those of the fogs."""
-        sums = [
-            self._pool.fogs[fog].combine.remote(*totals) for fog, totals in self._totals.items()
-        ]
-        self._totals.clear()
-        return combine(ray.get(sums))
+    def _export_idle(self, call: Call) -> None:
+        idle_ratio = call.idle_ratio(self._pool.open())
+        self._pool.store.set("edgestill_cohorts_idle_ratio", idle_ratio)

@@ -6,9 +6,7 @@ has room: there the address that is printed is right, and one tunnel (``ssh -L``
 
 from typing import Any
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
+from edgestill.actors.cluster import here, start_actor
 from edgestill.page import Event
 
 
@@ -42,6 +40,4 @@ def start_page(port: int) -> Any:
 
     It is not restarted: a new one would know nothing of the run so far, nor have its port.
     """
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor: Any = ray.remote(num_cpus=0, max_restarts=0)(Page)
-    return actor.options(scheduling_strategy=here).remote(port)
+    return start_actor(Page, port, cpus=0, restarts=0, placement=here())

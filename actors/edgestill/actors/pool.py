@@ -1,8 +1,7 @@
 """The actors of a run: started together, replaced when dead or stuck, more or fewer with the load.
 
-A cohort's number decides its fog and its reserved CPU, and is taken again by the next cohort that
-comes. What a fleet learns does not depend on how many cohorts there are, at any time: sums are
-exact.
+A cohort's number decides its reserved CPU, and is taken again by the next cohort that comes. What a
+fleet learns does not depend on how many cohorts there are, or where, at any time: sums are exact.
 """
 
 import logging
@@ -14,20 +13,17 @@ from typing import Any
 import ray
 from flwr.clientapp import ClientApp
 
-from edgestill.actors.cluster import start_actor
-from edgestill.actors.cohort import Cohort
+from edgestill.actors.crew import NOT_THERE, Crew
 from edgestill.actors.elastic import Newcomer, Scaler
-from edgestill.actors.fog import Fog
-from edgestill.actors.placement import Placement
-from edgestill.actors.telemetry import ClusterWatch, Place
+from edgestill.actors.fogs import Fogs, Post
+from edgestill.actors.placement import Placement, demand
+from edgestill.actors.telemetry import ClusterWatch
 from edgestill.allocation import cohort_bounds
 from edgestill.config import EngineConfig
-from edgestill.errors import RunError
 from edgestill.telemetry import MetricStore, log_fields
 
 log = logging.getLogger(__name__)
 
-START_TIMEOUT_S = 120.0
 GROW_TIMEOUT_S = 30.0
 """An actor that is added to a running pool and is not ready by then is given up."""
 
@@ -46,7 +42,7 @@ class Pool:
         watch: over the cluster's load; None where nobody measures it.
 
     Attributes:
-        cohorts: by number, which may have gaps.
+        store: where restarts and changes are counted.
     """
 
     def __init__(
@@ -62,52 +58,78 @@ class Pool:
         watch: ClusterWatch | None = None,
     ) -> None:
         self._placement = placement
-        self._store = store
-        self._app = ray.put(app)
-        self._run_id = run_id
+        self._demand = demand(config)
+        size = self._demand.cohorts if placement is None else placement.bundles
+        self.store = store
         self._watch = watch
-        self._places: dict[int, Any] = {}
         self._draining: dict[int, str] = {}
         self._newcomer: Newcomer | None = None
         self._scaler = Scaler(
             tier="cohort",
-            bounds=cohort_bounds(config),
+            bounds=cohort_bounds(config, size),
             store=store,
             load=(lambda: None) if watch is None else watch.load,
-            least=config.cohorts,
-            most=config.cohorts,
+            least=size,
+            most=size,
         )
-        self.fingerprint = fingerprint
-        self.fogs = [start_actor(Fog, teacher, cpus=0) for _ in range(config.fogs)]
-        self.cohorts = {index: self._new_cohort(index) for index in range(config.cohorts)}
-        self._wait_until_ready()
-        store.set("edgestill_actors", config.fogs, tier="fog")
-        store.set("edgestill_actors", config.cohorts, tier="cohort")
+        self._fogs = Fogs(teacher, config.fogs)
+        self._crew = Crew(
+            app,
+            run_id=run_id,
+            fingerprint=fingerprint,
+            demand=self._demand,
+            placement=placement,
+            fogs=self._fogs,
+        )
+        self._crew.start(range(size))
+        self._crew.wait_until_ready()
+        self._count()
         store.inc("edgestill_actor_restarts_total", 0, tier="cohort")
         for action in ("grow", "shrink"):
             store.inc("edgestill_pool_changes_total", 0, tier="cohort", action=action)
 
-    def fog_of(self, cohort: int) -> int:
-        """Return the number of the fog that a cohort belongs to."""
-        return cohort % len(self.fogs)
+    @property
+    def cohorts(self) -> Mapping[int, Any]:
+        """All cohorts by number; the numbers may have gaps."""
+        return self._crew.cohorts
+
+    def fog_of(self, cohort: int) -> Post:
+        """Return the fog of a cohort that has started."""
+        return self._crew.fog_of(cohort)
+
+    def node_of(self, cohort: int) -> str:
+        """Return the node of the cluster that a cohort has started on."""
+        return self._crew.places[cohort][0]
+
+    def may_be_lost(self, node: str, fog: Post) -> bool:
+        """Return whether sums of a cohort on a node can be lost while the driver lives."""
+        return self._fogs.may_be_lost(node, fog)
+
+    def starting(self) -> list[Any]:
+        """Return references that come when a cohort has started."""
+        return self._crew.starting()
 
     def open(self) -> list[int]:
         """Return the cohorts that take work, ascending."""
-        return sorted(self.cohorts.keys() - self._draining.keys())
+        return sorted(self._crew.places.keys() - self._draining.keys())
 
     def use(self, app: ClientApp, fingerprint: int) -> None:
         """Let all cohorts run another app from now on."""
-        self._app, self.fingerprint = ray.put(app), fingerprint
-        ray.get([cohort.use.remote(self._app, fingerprint) for cohort in self.cohorts.values()])
+        self._crew.use(app, fingerprint)
+
+    def settle(self) -> None:
+        """Let the cohorts that have started since take work; never waits for one."""
+        for cohort in self._crew.settle():
+            self.replace(cohort)
 
     def replace(self, cohort: int) -> None:
         """Put a new actor in the place of a dead or stuck one; one that was to go just goes."""
-        ray.kill(self.cohorts[cohort])
         if cohort in self._draining:
             self._remove(cohort)
             return
-        self.cohorts[cohort] = self._new_cohort(cohort)
-        self._store.inc("edgestill_actor_restarts_total", tier="cohort")
+        self._crew.start([cohort])
+        self._fogs.prune()
+        self.store.inc("edgestill_actor_restarts_total", tier="cohort")
         with log_fields(stage="pool"):
             log.warning("cohort %d was replaced", cohort)
 
@@ -118,9 +140,10 @@ class Pool:
             work: messages that wait or run.
             busy: cohorts that have work under way, which are not removed now.
         """
+        self.settle()
         self._welcome()
-        # A resumed run takes its metrics from the checkpoint, this one too.
-        self._store.set("edgestill_actors", len(self.cohorts), tier="cohort")
+        # A resumed run takes its metrics from the checkpoint, these too.
+        self._count()
         if self._newcomer is None and not self._draining:
             decision = self._scaler.decide(
                 actors=len(self.cohorts), work=work, idle_bundles=self._idle_bundles()
@@ -128,18 +151,17 @@ class Pool:
             if decision is not None:
                 (self.grow if decision.action == "grow" else self.shrink)(decision.reason)
         for cohort in sorted(self._draining.keys() - set(busy)):
-            ray.kill(self.cohorts[cohort])
             self._remove(cohort)
 
     def grow(self, reason: str) -> None:
         """Start one more cohort; it gets work once it is ready, if that is soon."""
         index = next(number for number in count() if number not in self.cohorts)
-        actor = self._new_cohort(index)
+        actor, ready = self._crew.new(index)
         self._newcomer = Newcomer(
             index=index,
             actor=actor,
-            ready=self._places.pop(index),
-            app=self._app,
+            ready=ready,
+            app=self._crew.app,
             until_s=time.monotonic() + GROW_TIMEOUT_S,
             reason=reason,
         )
@@ -152,32 +174,28 @@ class Pool:
         """Tell the exporter how many devices each cohort holds."""
         if self._watch is not None:
             waiting = dict.fromkeys(self.cohorts, 0)
-            self._watch.report({**waiting, **queues}, self._known_places)
+            self._watch.report({**waiting, **queues}, self._crew.places.values)
 
     def report(self) -> dict[str, Any]:
         """Return how large the pool was, and each change with its reason."""
         return self._scaler.report()
 
+    def engine(self) -> dict[str, Any]:
+        """Return the report's row of the engine: cohorts at first, fogs now, device, pool."""
+        return {
+            "cohorts": self._demand.cohorts,
+            "fogs": len(self._fogs.posts),
+            "device": self._demand.device,
+            "pool": self.report(),
+        }
+
     def close(self) -> None:
         """End all actors of the pool."""
         if self._newcomer is not None:
             ray.kill(self._newcomer.actor)
-        for actor in (*self.cohorts.values(), *self.fogs):
+        for actor in self.cohorts.values():
             ray.kill(actor)
-
-    def _new_cohort(self, index: int) -> Any:
-        actor = start_actor(
-            Cohort,
-            self._app,
-            self.fogs[self.fog_of(index)],
-            self._run_id,
-            self.fingerprint,
-            cpus=1,
-            restarts=0,
-            placement=None if self._placement is None else self._placement.of(index),
-        )
-        self._places[index] = actor.ready.remote()
-        return actor
+        self._fogs.close()
 
     def _welcome(self) -> None:
         """Take the newcomer in when it is ready, or give it up."""
@@ -189,15 +207,14 @@ class Pool:
                 self._take_in(newcomer)
             elif time.monotonic() > newcomer.until_s:
                 self._give_up(newcomer, f"not ready in {GROW_TIMEOUT_S:.0f} s")
-        except ray.exceptions.RayActorError as error:
+        except NOT_THERE as error:
             self._give_up(newcomer, type(error).__name__)
 
     def _take_in(self, newcomer: Newcomer) -> None:
         self._newcomer = None
-        if newcomer.app is not self._app:
-            newcomer.actor.use.remote(self._app, self.fingerprint)
-        self.cohorts[newcomer.index] = newcomer.actor
-        self._places[newcomer.index] = newcomer.ready
+        if newcomer.app is not self._crew.app:
+            newcomer.actor.use.remote(self._crew.app, self._crew.fingerprint)
+        self._crew.admit(newcomer.index, newcomer.actor, ray.get(newcomer.ready))
         self._changed("grow", newcomer.index, newcomer.reason)
 
     def _give_up(self, newcomer: Newcomer, why: str) -> None:
@@ -207,12 +224,12 @@ class Pool:
             log.warning("cohort %d was not added: %s", newcomer.index, why)
 
     def _remove(self, cohort: int) -> None:
-        del self.cohorts[cohort], self._places[cohort]
+        self._crew.remove(cohort)
         self._changed("shrink", cohort, self._draining.pop(cohort))
 
     def _changed(self, action: str, cohort: int, reason: str) -> None:
         self._scaler.changed(action, len(self.cohorts), reason)
-        self._store.set("edgestill_actors", len(self.cohorts), tier="cohort")
+        self._count()
         with log_fields(stage="pool"):
             log.info("%s to %d cohorts (number %d): %s", action, len(self.cohorts), cohort, reason)
 
@@ -221,24 +238,6 @@ class Pool:
             return 0
         return self._placement.bundles - sum(c < self._placement.bundles for c in self.cohorts)
 
-    def _known_places(self) -> list[Place]:
-        """Return where the cohorts are that are known to have started."""
-        ready, _ = ray.wait(list(self._places.values()), num_returns=len(self._places), timeout=0)
-        places = []
-        for reference in ready:
-            try:
-                places.append(ray.get(reference))
-            except ray.exceptions.RayActorError:
-                continue  # it died before it was ready; who sends to it finds out
-        return places
-
-    def _wait_until_ready(self) -> None:
-        waiting = [*(fog.ready.remote() for fog in self.fogs), *self._places.values()]
-        ready, late = ray.wait(waiting, num_returns=len(waiting), timeout=START_TIMEOUT_S)
-        if late:
-            cpus = ray.cluster_resources().get("CPU", 0)  # type: ignore[no-untyped-call]
-            raise RunError(
-                f"{len(late)} of {len(waiting)} actors did not start in {START_TIMEOUT_S:.0f} s; "
-                f"engine.cohorts asks for {len(self.cohorts)} CPUs, the cluster has {cpus:.0f}"
-            )
-        ray.get(ready)
+    def _count(self) -> None:
+        self.store.set("edgestill_actors", len(self._crew.places), tier="cohort")
+        self.store.set("edgestill_actors", len(self._fogs.posts), tier="fog")

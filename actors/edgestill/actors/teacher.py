@@ -21,6 +21,7 @@ from edgestill.federation import (
     world_of,
 )
 from edgestill.knowledge import SampleLayout
+from edgestill.models import use_device
 from edgestill.training import EpochScore
 
 Kinds = tuple[str, ...]
@@ -33,10 +34,11 @@ class Teacher:
     from its node, learned again: the same seed gives the same teacher.
     """
 
-    def __init__(self, config: RunConfig, folder: Path) -> None:
+    def __init__(self, config: RunConfig, folder: Path, device: str = "cpu") -> None:
         # One, as in cohorts: sums in another order would make another teacher, and threads that
         # wait for each other crawl where other processes want the cores too.
         torch.set_num_threads(1)
+        use_device(device)
         self._config = config
         self._folder = folder
         self._taught: Taught | None = None
