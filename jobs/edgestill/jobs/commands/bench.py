@@ -22,7 +22,12 @@ def bench(
 ) -> None:
     """Run a benchmark, print its claims and write them as JSON; exit 0 even if one fails."""
     from edgestill.jobs.benchmarks import BENCHMARKS
-    from edgestill.jobs.benchmarks.form import checked_path, print_claims, write_benchmark
+    from edgestill.jobs.benchmarks.form import (
+        checked_path,
+        print_claims,
+        print_tables,
+        write_benchmark,
+    )
 
     if name not in BENCHMARKS:
         raise InputError(f"unknown benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
@@ -37,5 +42,6 @@ def bench(
         command=shlex.join(["edgestill", *sys.argv[1:]]),
     )
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_COLUMNS)
+    print_tables(console, measured.tables)
     print_claims(console, measured.claims)
     console.print(f"\n{path}", soft_wrap=True)

@@ -4,11 +4,15 @@ import logging
 import signal
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgestill.config import RunConfig
+from edgestill.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from edgestill.federation import Footprint
 
 TABLE_COLUMNS = 100
 
@@ -30,6 +34,24 @@ def check(config: RunConfig) -> None:
     prometheus_server(config.allocation)
     make_strategy(config.federation)
     world_of(config)
+
+
+def memory(config: RunConfig) -> "Footprint":
+    """Return what memory a run on this machine will take, and what is free."""
+    from edgestill.federation import estimate_footprint, world_of
+    from edgestill.fleet import free_memory_bytes
+
+    return estimate_footprint(world_of(config), free_bytes=free_memory_bytes())
+
+
+def check_memory(config: RunConfig) -> None:
+    """Refuse a run that this machine has not enough memory for.
+
+    Raises:
+        ConfigurationError: naming the setting that would make it fit.
+    """
+    if (refusal := memory(config).refusal()) is not None:
+        raise ConfigurationError(refusal)
 
 
 def stop_by_interrupt() -> None:

@@ -26,7 +26,7 @@ def data(
         resolve({}, overrides or ()) if config is None else load(config, overrides or ())
     )
     world = World.build(resolved)
-    counts = sorted(len(rows) for rows in world.owned)
+    counts = sorted(map(world.owned.size_of, range(len(world.owned))))
     dealt = {
         "devices": len(counts),
         "without_data": counts.count(0),

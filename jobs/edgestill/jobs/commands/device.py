@@ -24,7 +24,7 @@ def device(
     ] = None,
 ) -> None:
     """Export this machine's CPU, memory, battery and temperature until it is stopped."""
-    from edgestill.federation.exports import machine_contents
+    from edgestill.federation.coordination.exports import machine_contents
     from edgestill.fleet import HostVitals
     from edgestill.monitoring.targets import address_of, announced, targets_folder
     from edgestill.telemetry import Exporter

@@ -15,6 +15,7 @@ from edgestill.jobs.commands.common import (
     Overrides,
     Quiet,
     check,
+    check_memory,
     stop_by_interrupt,
 )
 
@@ -58,6 +59,8 @@ def run(
             raise InputError("--resume takes the run as it was: give no CONFIG, --set or --out")
         folder, checkpoint = run_folder.reopen(resume, from_round=from_round)
         check(folder.config)
+        if address is None:
+            check_memory(folder.config)
     elif config is not None:
         if from_round is not None:
             raise InputError("--from-round needs --resume")
@@ -65,6 +68,7 @@ def run(
         check(resolved)
         check_address(address)
         if address is None:
+            check_memory(resolved)
             _check_exporter(resolved)
         folder, checkpoint = run_folder.create(resolved, out), None
     else:
