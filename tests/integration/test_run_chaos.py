@@ -26,12 +26,19 @@ class Assassin(threading.Thread):
             self.killed.append(title)
 
 
+def trained(report):
+    """All devices that trained did so in lanes."""
+    return sum(row["completed"] + row["late"] for row in report["rounds"])
+
+
 def test_four_cohorts_and_two_fogs_give_what_one_gives(run_here, reference):
     report = run_here("engine.cohorts=4", "engine.fogs=2")
     assert report["engine"] == {
         "cohorts": 4,
         "fogs": 2,
+        "device": "cpu",
         "pool": {"least": 4, "most": 4, "changes": []},
+        "trainings": {"vectorized": trained(report), "one_by_one": 0, "reason": None},
         "actor_restarts": 0,
         "devices_lost": 0,
     }

@@ -11,9 +11,11 @@ from edgestill.jobs import benchmarks, cli
 from edgestill.jobs.benchmarks.form import (
     SCHEMA,
     Measured,
+    ResultTable,
     at_least,
     at_most,
     print_claims,
+    print_tables,
     write_benchmark,
 )
 
@@ -100,6 +102,17 @@ def test_a_claim_that_fails_is_shown_as_such():
     assert "gain" in gain
     assert " holds" in gain
     assert "does not hold" in delay
+
+
+def test_results_are_shown_in_tables_with_numbers_to_the_right():
+    console = Console(file=io.StringIO(), width=100)
+    rows = [("ours", "9.5", "[bold]"), ("Flower", "12.5", "-")]
+    print_tables(console, [ResultTable(title="rates", columns=("side", "per s", ""), rows=rows)])
+    lines = console.file.getvalue().splitlines()
+    assert lines[0].strip() == "rates"
+    ours, flower = (next(line for line in lines if name in line) for name in ("ours", "Flower"))
+    assert ours.index("9.5") + 3 == flower.index("12.5") + 4
+    assert "[bold]" in ours
 
 
 def test_the_command_exits_0_even_if_a_claim_fails(bench, tmp_path):

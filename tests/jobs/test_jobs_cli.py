@@ -66,6 +66,19 @@ def test_validate_prints_what_load_reads_back(edgestill, config, tmp_path):
     assert edgestill("validate", config, "--quiet") == (0, "", "")
 
 
+def test_memory_that_would_not_suffice_is_foretold(edgestill, config, complaint, monkeypatch):
+    code, out, _ = edgestill("validate", config)
+    assert code == 0
+    assert out.splitlines()[-1].startswith("# memory: about ")
+    monkeypatch.setattr("edgestill.fleet.free_memory_bytes", lambda: 3_000_000_000)
+    cohorts = ("--set", "engine.cohorts=40")
+    line = complaint(*cohorts)
+    assert "engine.cohorts: 40 cohorts need " in line
+    assert line.endswith("3.0 GB are free; 3 would fit\n")
+    _, out, _ = edgestill("validate", config, *cohorts)
+    assert out.endswith(f"# {line.removeprefix('edgestill: ')}")
+
+
 def test_data_describes_the_dataset_and_how_it_is_dealt(edgestill, config):
     code, out, err = edgestill("data", config)
     described = json.loads(out)
@@ -133,7 +146,7 @@ def test_no_command_shows_the_help(edgestill):
         ("federation.rounds=many", "federation.rounds: input should be a valid integer"),
         ("fleet.devices=0", "fleet.devices: input should be greater than or equal to 1"),
         ("fleet.devices=61", "fleet.devices: 61 devices but only 60 private samples in blobs"),
-        ("engine.fogs=9", "engine: fogs (9) must not exceed cohorts"),
+        ("engine.device=tpu", "engine.device: input should be 'auto', 'cpu' or 'cuda'"),
         ("student.factory=nowhere:student", "student.factory: 'nowhere:student' cannot be"),
         ("federation.options={nonsense: 1}", "federation.options"),
         ("seed", "--set seed: expected dotted.key=value"),

@@ -13,6 +13,7 @@ from edgestill.jobs.commands.dashboards import dashboards
 from edgestill.jobs.commands.data import data
 from edgestill.jobs.commands.device import device
 from edgestill.jobs.commands.fetch import fetch
+from edgestill.jobs.commands.flower import flower
 from edgestill.jobs.commands.monitor import monitor
 from edgestill.jobs.commands.run import run
 from edgestill.jobs.commands.submit import submit
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 for command in (run, validate, data, bench, submit, fetch, dashboards, monitor, device):
     app.command()(command)
+app.add_typer(flower)
 
 
 def main() -> NoReturn:

@@ -20,6 +20,8 @@ from edgestill.actors import (
     TeacherSource,
     Telemetry,
     cluster,
+    demand,
+    here,
     reserved,
     start_actor,
     submission,
@@ -27,6 +29,7 @@ from edgestill.actors import (
 from edgestill.allocation import PrometheusSource, SignalSource, prometheus_server
 from edgestill.config import RunConfig
 from edgestill.federation import (
+    FIRST_NODE_ID,
     Checkpoint,
     Coordinator,
     KnowledgeSource,
@@ -70,16 +73,16 @@ def run_job(
     """
     config = as_nodes_see_it(folder.config)
     world = world_of(config)
-    cohorts = config.engine.cohorts
     with ExitStack() as stack:
         with show_progress("starting Ray", total=None, quiet=quiet):
-            logs = stack.enter_context(cluster(address, cpus=cohorts + 1))
+            logs = stack.enter_context(cluster(address, cpus=(config.engine.cohorts or 0) + 1))
         if (job := submission()) is not None:
             stack.callback(pack, folder.path, logs / archive_name(job.id))
         audience = stack.enter_context(audience_of(folder, ui_port, resume_from))
         stages = Stages(quiet=quiet, audience=audience)
         with stages.show("waiting for CPUs", total=None):
-            placement = stack.enter_context(reserved(cohorts))
+            asked = demand(config.engine)
+            placement = stack.enter_context(reserved(asked.cohorts, asked.gpus))
         report = _Job(folder, world, placement, stages).run(resume_from)
         if audience is not None:
             audience.finished(report["final"]["accuracy"], str(folder.path / "report.html"))
@@ -98,7 +101,7 @@ class _Job:
         self._placement = placement
         self._stages = stages
         self._store = MetricStore(max_device_series=self._config.telemetry.max_device_series)
-        self._telemetry = start_actor(Telemetry, self._config.telemetry, cpus=0)
+        self._telemetry = start_actor(Telemetry, self._config.telemetry, cpus=0, placement=here())
         self._run_label = f"{self._config.name}-{uuid.uuid4().hex[:8]}"
 
     def run(self, resume_from: Checkpoint | None) -> dict[str, Any]:
@@ -112,7 +115,16 @@ class _Job:
     def _play(self, resume_from: Checkpoint | None) -> dict[str, Any]:
         """Teach, federate, compare, report."""
         name = f"teacher-{uuid.uuid4()}"
-        teacher = start_actor(Teacher, self._config, self._folder.teacher, cpus=0, name=name)
+        teacher = start_actor(
+            Teacher,
+            self._config,
+            self._folder.teacher,
+            "cuda" if self._placement.gpus else "cpu",
+            cpus=0,
+            gpus=self._placement.gpus,
+            name=name,
+            placement=self._placement.teacher,
+        )
         self._teach(teacher)
         pool = Pool(
             make_client_app(self._config),
@@ -134,7 +146,7 @@ class _Job:
             teacher=ray.get(teacher.report.remote()),
             class_share=source.class_share(),
             comparisons=peers.run(),
-            pool=pool.report(),
+            engine=pool.engine(),
             store=self._store,
             projection_bytes=len(source.projection()),
             command=shlex.join(["edgestill", *sys.argv[1:]]),
@@ -187,11 +199,19 @@ class _Job:
             app = make_server_app(
                 surroundings, resume_from=resume_from, on_finished=finished.append
             )
-            app(RayGrid(pool, self._config.fleet.devices), _server_context())
+            app(self._grid(pool), _server_context())
         # No round is under way any more, so none can stall.
         self._store.set("edgestill_round_started_timestamp_seconds", math.nan)
         self._telemetry.update.remote(self._store.snapshot())
         return finished[0]
+
+    def _grid(self, pool: Pool) -> RayGrid:
+        size_of = self._world.owned.size_of
+        return RayGrid(
+            pool,
+            self._config.fleet.devices,
+            examples_of=lambda node_id: size_of(node_id - FIRST_NODE_ID),
+        )
 
 
 def _server_context() -> Context:

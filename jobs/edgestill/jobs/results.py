@@ -1,6 +1,6 @@
 """The report of a run, put together from what its parts returned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,16 @@ from edgestill.allocation import Level, allocation_of
 from edgestill.config import RunConfig, digest
 from edgestill.federation import Member, RunState, World
 from edgestill.models import leading_block, load_arrays
-from edgestill.privacy import Ledger, Release
+from edgestill.privacy import Ledger, Release, sample_epsilon
 from edgestill.report import SCHEMA, versions_and_hardware
 from edgestill.telemetry import MetricStore
-from edgestill.training import evaluate
+from edgestill.training import evaluate, lane_refusal
 
 TEACHER_GAP_TARGET = 0.05
 FEDAVG_GAIN_TARGET = 0.03
+
+LOSS_BYTES = 8
+"""What a device's report of its loss takes: a float64."""
 
 
 def build_report(
@@ -27,7 +30,7 @@ def build_report(
     teacher: Mapping[str, Any],
     class_share: list[float],
     comparisons: Mapping[str, Any],
-    pool: Mapping[str, Any],
+    engine: Mapping[str, Any],
     store: MetricStore,
     projection_bytes: int,
     command: str,
@@ -50,11 +53,15 @@ def build_report(
         "selection": _selection(config, state, members, class_share),
         "comparisons": dict(comparisons),
         "claims": claims(final["accuracy"], teacher, comparisons),
-        "privacy": {"leaves_device": _ledger(config, state, members).rows()},
+        "privacy": {
+            "leaves_device": [
+                *_ledger(config, state, members).rows(),
+                *_sample_rows(config, state, members),
+            ]
+        },
         "engine": {
-            "cohorts": config.engine.cohorts,
-            "fogs": config.engine.fogs,
-            "pool": dict(pool),
+            **engine,
+            "trainings": _trainings(world, state.rows),
             "actor_restarts": int(
                 store.value("edgestill_actor_restarts_total", tier="cohort") or 0
             ),
@@ -160,7 +167,62 @@ def _ledger(config: RunConfig, state: RunState, members: Mapping[int, Member]) -
                 bytes=summary_bytes,
             )
         )
+    if config.federation.selection == "utility":
+        # The loss on its own samples, by which a device is chosen; one number a round, no noise.
+        releases.append(
+            Release(
+                what="loss",
+                noise_multiplier=0.0,
+                delta=config.privacy.delta,
+                releases=len(state.rows),
+                bytes=LOSS_BYTES * sum(row["completed"] + row["late"] for row in state.rows),
+            )
+        )
     return Ledger.of(*releases)
+
+
+def _trainings(world: World, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how many trainings were vectorized, and why the others were not."""
+    counts = {
+        key: sum(row["trainings"][key] for row in rows) for key in ("vectorized", "one_by_one")
+    }
+    reason = None
+    if world.config.engine.trainer == "sequential":
+        reason = "engine.trainer is sequential"
+    elif counts["one_by_one"]:
+        reason = lane_refusal(world.family.module(1.0)) or "a trial with two devices differed"
+    return {**counts, "reason": reason}
+
+
+def _sample_rows(
+    config: RunConfig, state: RunState, members: Mapping[int, Member]
+) -> list[dict[str, Any]]:
+    """Return what training itself tells of one sample, under DP-SGD: the same bytes as updates.
+
+    Of the device with the fewest samples, each of which is in the largest share of its batches.
+    """
+    privacy = config.privacy
+    fewest = min((m.examples for m in members.values() if m.examples), default=0)
+    if privacy.sample_clip_norm is None or not fewest:
+        return []
+    return [
+        {
+            "what": "sample",
+            "mechanism": "dp-sgd",
+            "noise_multiplier": privacy.sample_noise_multiplier,
+            "releases": len(state.rows),
+            "epsilon": sample_epsilon(
+                samples=fewest,
+                batch_size=config.training.batch_size,
+                epochs=max(level.epochs for _, level in config.allocation.levels),
+                rounds=len(state.rows),
+                noise_multiplier=privacy.sample_noise_multiplier,
+                delta=privacy.delta,
+            ),
+            "delta": privacy.delta,
+            "bytes": 0,
+        }
+    ]
 
 
 def _final(

@@ -50,6 +50,8 @@ _ROUNDS = (
     ("energy", _FIGURE),
     ("virtual", _FIGURE),
     ("real", _FIGURE),
+    ("mode", _TEXT),
+    ("staleness", _FIGURE),
 )
 _LINES = (
     ("UTC", _TEXT),
@@ -154,7 +156,16 @@ def _figures(one: Mapping[str, Any]) -> tuple[str, ...]:
         amount(one["energy_j"], "J"),
         duration(one["duration_s"]),
         duration(one["wall_s"]),
+        one.get("mode", NOTHING),
+        _staleness(one.get("buffer")),
     )
+
+
+def _staleness(buffer: Mapping[str, Any] | None) -> str:
+    """Return mean and maximum over the updates of a buffered round."""
+    if buffer is None:
+        return NOTHING
+    return f"{buffer['staleness_mean']:.1f}, at most {buffer['staleness_max']}"
 
 
 def log(lines: Sequence[LogLine]) -> Markup:

@@ -1,5 +1,7 @@
 """What the terminal shows when a run has ended."""
 
+from collections.abc import Iterable
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
@@ -22,6 +24,11 @@ def closing_table(report: Report) -> RenderableType:
         heading.append(f"  rounds {len(report['rounds'])}")
     changes = change_table(report, most=MOST_CHANGES)
     tables = [*verdict_tables(report), *([changes] if changes.rows else []), *detail_tables(report)]
+    return closing_group(heading, tables)
+
+
+def closing_group(heading: Text, tables: Iterable[Table]) -> RenderableType:
+    """Return a heading and the tables under it as one rich renderable."""
     return Group(heading, *(part for table in tables for part in (Text(), _rich(table))))
 
 

@@ -142,17 +142,35 @@ def _traffic(report: Report) -> Table:
 
 def _spending(report: Report) -> Table:
     final, data, engine = (report.get(key) or {} for key in ("final", "data", "engine"))
+    trainings = engine.get("trainings") or {}
+    why = f" ({trainings['reason']})" if trainings.get("reason") else ""
     entries = (
         ("energy of all devices", final.get("energy_j"), lambda value: amount(value, "J")),
         ("compute of all devices", final.get("flops"), lambda value: amount(value, "FLOP")),
         ("virtual time", final.get("time_s"), duration),
         ("devices with data", data.get("devices_with_data"), number),
         ("devices without data (skipped)", data.get("devices_without_data"), number),
+        ("trainings, many in a call", trainings.get("vectorized"), number),
+        (f"trainings, one by one{why}", trainings.get("one_by_one"), number),
         ("devices lost", engine.get("devices_lost"), number),
         ("actor restarts", engine.get("actor_restarts"), number),
     )
     rows = [(what, text(value)) for what, value, text in entries if value is not None]
-    return table("Spent", ("what", "total"), rows)
+    return table("Spent", ("what", "total"), [*rows, *_staleness(report)])
+
+
+def _staleness(report: Report) -> list[tuple[str, str]]:
+    """Return how old the updates of buffered rounds were, in steps of the server."""
+    buffers = [row["buffer"] for row in report["rounds"] if row.get("buffer")]
+    updates = sum(buffer["updates"] for buffer in buffers)
+    if not updates:
+        return []
+    total = sum(buffer["updates"] * buffer["staleness_mean"] for buffer in buffers)
+    longest = max(buffer["staleness_max"] for buffer in buffers)
+    return [
+        ("staleness of updates, mean steps", number(total / updates)),
+        ("staleness of updates, most steps", number(longest)),
+    ]
 
 
 def _privacy(report: Report) -> Table:

@@ -101,6 +101,15 @@ def test_a_decision_shows_level_before_state_and_reason():
     assert "so critical" in changed
 
 
+def test_a_buffered_round_shows_how_old_its_updates_were():
+    buffer = {"updates": 8, "arrivals": 9, "staleness_mean": 1.25, "staleness_max": 4}
+    view = view_of(begun(), round_ended(1), round_ended(2, mode="buffered", buffer=buffer))
+    newest, before = rounds(view).split("<tr")[2:4]
+    assert "buffered" in newest
+    assert "1.2, at most 4" in newest
+    assert "at most" not in before
+
+
 @pytest.mark.parametrize("ratio", [None, float("nan")])
 def test_a_vital_that_is_not_known_is_a_dash(ratio):
     assert meter(ratio) == "<span>-</span>"

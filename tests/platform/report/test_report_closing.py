@@ -36,6 +36,17 @@ def test_results_claims_levels_totals_and_privacy_fit_in_100_columns(
     assert line_with(text, "virtual time").split()[-4:] == ["6", "min", "50", "s"]
 
 
+def test_staleness_is_told_of_buffered_rounds_only(sample_report: dict[str, Any]) -> None:
+    assert "staleness" not in shown(sample_report)
+    for updates, mean, most, row in zip(
+        (1, 3), (4.0, 2.0), (4, 5), sample_report["rounds"][:2], strict=True
+    ):
+        row["buffer"] = {"updates": updates, "staleness_mean": mean, "staleness_max": most}
+    text = shown(sample_report)
+    assert line_with(text, "staleness of updates, mean").split()[-1] == "2.5"
+    assert line_with(text, "staleness of updates, most").split()[-1] == "5"
+
+
 def test_totals_by_kind_in_final_win_over_the_rounds(sample_report: dict[str, Any]) -> None:
     sample_report["final"]["uplink_bytes"] = {"update": 5_000, "summary": 1_000}
     text = shown(sample_report)

@@ -6,7 +6,7 @@ from edgestill.telemetry import DECLARED, METRICS, Metric
 BOUNDED = {
     *("group", "kind", "level", "model", "policy", "profile", "reason", "split"),
     *("term", "tier", "what", "device"),
-    *("action", "cohort", "fault", "node", "signal", "state"),
+    *("action", "cohort", "fault", "mode", "node", "signal", "state", "statistic"),
 }
 
 

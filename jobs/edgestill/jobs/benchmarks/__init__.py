@@ -19,8 +19,26 @@ def _allocator(*, quick: bool, quiet: bool) -> Measured:
     return measure(quick=quick, quiet=quiet)
 
 
+def _recovery(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.recovery import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
+def _scale(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.scale import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
 def _signals(*, quick: bool, quiet: bool) -> Measured:
     from edgestill.jobs.benchmarks.signals import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
+def _simulation(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.simulation import measure  # as above
 
     return measure(quick=quick, quiet=quiet)
 
@@ -33,7 +51,10 @@ def _telemetry(*, quick: bool, quiet: bool) -> Measured:
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "allocator": _allocator,
+    "recovery": _recovery,
+    "scale": _scale,
     "signals": _signals,
+    "simulation": _simulation,
     "telemetry": _telemetry,
 }
 """Every benchmark by the name that the command line takes."""

@@ -36,12 +36,25 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultTable:
+    """Figures beside the claims, for people: ``rows`` of as many cells as there are columns."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a benchmark gives: plain values only, every figure with its unit in its key."""
+    """What a benchmark gives: plain values only, every figure with its unit in its key.
+
+    ``tables`` show some of the results; they are printed and not written.
+    """
 
     configuration: Mapping[str, Any]
     results: Mapping[str, Any]
     claims: Sequence[Claim]
+    tables: Sequence[ResultTable] = ()
 
 
 def at_least(id: str, value: float, target: float, unit: str) -> Claim:  # noqa: A002 - the form's key
@@ -123,6 +136,23 @@ def print_claims(console: Console, claims: Sequence[Claim]) -> None:
         value = "-" if claim.value is None else f"{claim.value:.4g}"
         made.add_row(claim.id, value, f"{claim.target:.4g}", claim.unit, verdict)
     console.print(made)
+
+
+def print_tables(console: Console, tables: Sequence[ResultTable]) -> None:
+    """Print each table under its title; cells that are numbers stand to the right."""
+    for table in tables:
+        made = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+        for place, column in enumerate(table.columns):
+            cells = [row[place] for row in table.rows]
+            made.add_column(column, justify="right" if any(map(_numeric, cells)) else "left")
+        for row in table.rows:
+            made.add_row(*map(Text, row))
+        console.print(made)
+        console.print()
+
+
+def _numeric(cell: str) -> bool:
+    return cell[:1].isdigit() or cell[:2].lstrip("-").isdigit()
 
 
 def _claim(id_: str, value: float, target: float, unit: str, reached: bool) -> Claim:

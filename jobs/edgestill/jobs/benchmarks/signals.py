@@ -29,7 +29,7 @@ from edgestill.allocation import (
 )
 from edgestill.config import AllocationConfig, FleetConfig, SignalsConfig
 from edgestill.errors import RunError
-from edgestill.federation.exports import export_vitals
+from edgestill.federation.coordination.exports import export_vitals
 from edgestill.fleet import Fleet
 from edgestill.jobs.benchmarks.form import Claim, Measured, at_least, at_most
 from edgestill.monitoring import address_of, announced, serving

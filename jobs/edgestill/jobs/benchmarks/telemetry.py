@@ -11,7 +11,7 @@ import statistics
 import threading
 import time
 import timeit
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -31,7 +31,7 @@ from edgestill.federation import (
     World,
     make_client_app,
 )
-from edgestill.federation.exports import export_vitals
+from edgestill.federation.coordination.exports import export_vitals
 from edgestill.fleet import Fleet
 from edgestill.jobs.benchmarks.form import Measured, at_most
 from edgestill.jobs.benchmarks.scraper import Scraper, start_scraper
@@ -41,6 +41,7 @@ from edgestill.telemetry import MetricStore
 from edgestill.telemetry.exposition import Renderer
 
 DEVICES = 100_000
+COHORTS = 2
 DEVICE_SERIES = 5_000
 SCRAPE_EVERY_S = 1.0
 SLOWDOWN_TARGET = 0.02
@@ -69,7 +70,7 @@ class FewConnected(RayGrid):
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
-    ) -> Iterable[Message]:
+    ) -> Iterator[Message]:
         """Send to those that answer, and return their replies."""
         there = set(super().get_node_ids())
         sent = [message for message in messages if message.metadata.dst_node_id in there]
@@ -176,7 +177,7 @@ def measure(*, quick: bool, quiet: bool) -> Measured:
         advance = stack.enter_context(
             show_progress("rounds", total=2 * config.federation.rounds, quiet=quiet)
         )
-        stack.enter_context(cluster(None, cpus=config.engine.cohorts + 1))
+        stack.enter_context(cluster(None, cpus=COHORTS + 1))
         telemetry = start_actor(Telemetry, config.telemetry, cpus=0)
         scraper = start_scraper(ray.get(telemetry.start.remote()), interval_s=SCRAPE_EVERY_S)
         watched, alone = _play(config, size, telemetry, scraper, advance)
@@ -188,7 +189,7 @@ def measure(*, quick: bool, quiet: bool) -> Measured:
             "device_series_per_metric": DEVICE_SERIES,
             "scrape_every_s": SCRAPE_EVERY_S,
             **asdict(size),
-            "cohorts": config.engine.cohorts,
+            "cohorts": COHORTS,
         },
         results={
             "slowdown_ratio": _spread(slowdowns),
@@ -252,6 +253,7 @@ def _config(size: Size, device_series: int) -> RunConfig:
     return resolve(
         {
             "name": "telemetry",
+            "engine": {"cohorts": COHORTS},
             "knowledge": {"selection": "none"},
             "fleet": {
                 "devices": DEVICES,

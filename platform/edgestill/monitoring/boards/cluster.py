@@ -65,6 +65,7 @@ _POOL = Row(
             description="Cohorts are added and removed with the load, between "
             "engine.cohorts_min and engine.cohorts_max.",
             queries=(Query(sum_of("edgestill_actors", "tier"), "{{run}} {{tier}}"),),
+            width=6,
             low=0,
             stepped=True,
         ),
@@ -73,11 +74,13 @@ _POOL = Row(
             description="Devices that wait for or run in the actor; the pool grows where it stays "
             "long.",
             queries=(Query(series("edgestill_cohort_queue"), "{{run}} {{cohort}}"),),
+            width=6,
             low=0,
         ),
         graph(
             title="Restarts and changes of the pool",
-            description="Since the run began: actors replaced after they died; added; removed.",
+            description="Since the run began: actors replaced after they died; added; removed; "
+            "states of devices lost with a node.",
             queries=(
                 Query(
                     sum_of("edgestill_actor_restarts_total", "tier"), "{{run}} {{tier}} replaced"
@@ -86,9 +89,21 @@ _POOL = Row(
                     sum_of("edgestill_pool_changes_total", "tier", "action"),
                     "{{run}} {{tier}} {{action}}",
                 ),
+                Query(sum_of("edgestill_device_states_lost_total"), "{{run}} states lost"),
             ),
+            width=6,
             low=0,
             stepped=True,
+        ),
+        graph(
+            title="Idle in a round",
+            description="Share of the cohorts' time in the last round in which they waited for the "
+            "last of them; chunks that are too large or foretold badly raise it.",
+            queries=(Query(series("edgestill_cohorts_idle_ratio"), "{{run}}"),),
+            unit="percentunit",
+            width=6,
+            low=0,
+            high=1,
         ),
     ),
 )

@@ -154,9 +154,42 @@ _PACE = Row(
     ),
 )
 
+_BUFFER = Row(
+    title="Arrivals",
+    panels=(
+        graph(
+            title="Devices that came back",
+            description="Per second of real time, by how rounds are trained: synchronous, or "
+            "buffered, where devices come and go between the server's steps.",
+            queries=(Query(rate("edgestill_arrivals_total", "mode"), "{{run}} {{mode}}"),),
+            unit="suffix: /s",
+            low=0,
+        ),
+        graph(
+            title="Staleness of updates",
+            description="How many steps the server took while the updates of its last step were "
+            "made; mean and longest. Only of buffered rounds.",
+            queries=(Query(series("edgestill_update_staleness_rounds"), "{{run}} {{statistic}}"),),
+            low=0,
+            stepped=True,
+        ),
+        graph(
+            title="Under way and in the buffer",
+            description="Devices that train on beyond the last step of the server, and updates "
+            "that it stepped with. Only of buffered rounds.",
+            queries=(
+                Query(series("edgestill_devices_under_way"), "{{run}} under way"),
+                Query(series("edgestill_buffer_updates"), "{{run}} in the buffer"),
+            ),
+            low=0,
+            stepped=True,
+        ),
+    ),
+)
+
 TRAINING = Board(
     name="training",
     title="edgestill / Training",
     description="What the fleet learns, round by round, and how long a round takes.",
-    rows=(_NOW, _LEARNING, _PACE),
+    rows=(_NOW, _LEARNING, _PACE, _BUFFER),
 )

@@ -1,0 +1,1 @@
+"""A Flower app and a pfl program that do the same work; neither imports anything of edgestill."""
