@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from edgestill.config import RunConfig, digest
 from edgestill.data import Dataset, Owned, load_dataset, partition
 from edgestill.errors import ConfigurationError
+from edgestill.federation.device.kept import check_personal
 from edgestill.fleet import Fleet
 from edgestill.models import ModelFamily, load_factory
 from edgestill.seeds import derive_seed
@@ -55,11 +56,14 @@ class World:
         )
         shapes = {kind: dataset.modalities[kind].shape for kind in dataset.kinds}
         factory = load_factory(config.student.factory, key="student.factory")
+        family = ModelFamily(factory, shapes, dataset.classes)
+        if config.training.personal:
+            check_personal(config.training, list(family.initial_arrays(config.seed)))
         return cls(
             config=config,
             dataset=dataset,
             owned=parts.within(private),
-            family=ModelFamily(factory, shapes, dataset.classes),
+            family=family,
             fleet=Fleet(config.fleet, config.seed),
             fingerprint=int(digest(config), 16) & 0xFFFF_FFFF,
         )

@@ -41,7 +41,7 @@ from edgestill.federation.coordination.run_state import (
     to_checkpoint,
 )
 from edgestill.federation.coordination.surroundings import Surroundings
-from edgestill.federation.device.kept import check_personal, check_resumable
+from edgestill.federation.device.kept import check_resumable
 from edgestill.federation.device.own_eyes import from_metrics, with_eyes
 from edgestill.federation.local_grid import FleetGrid
 from edgestill.federation.roster.chooser import Chooser
@@ -103,8 +103,6 @@ class Coordinator:
             arrays=self._world.family.initial_arrays(derive_seed(self._config.seed, "student")),
             selected_classes=np.zeros(self._world.dataset.classes, np.int64),
         )
-        shapes = {name: array.shape for name, array in self.state.arrays.items()}
-        check_personal(self._config.training, shapes)
 
     def run(self, resume_from: Checkpoint | None = None) -> RunState:
         """Run from the first round, or from the one after a checkpoint, to the last.

@@ -4,7 +4,7 @@ Personal parameters (Arivazhagan et al., "Federated Learning with Personalizatio
 section 3) are trained on the device and never leave it; neither does its optimiser's state.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -57,19 +57,20 @@ def shared_shapes(training: TrainingConfig, shapes: Shapes) -> dict[str, tuple[i
     return {name: shape for name, shape in shapes.items() if not is_personal(training, name)}
 
 
-def check_personal(training: TrainingConfig, shapes: Shapes) -> None:
+def check_personal(training: TrainingConfig, names: Sequence[str]) -> None:
     """Refuse personal parts that the model does not have, or that leave nothing to share.
 
     Raises:
-        ConfigurationError: naming the part, and those that there are.
+        ConfigurationError: naming the part, and the outermost ones that there are.
     """
-    parts = sorted({name.rpartition(".")[0] or name for name in shapes})
+    outermost = sorted({name.partition(".")[0] for name in names})
     for prefix in training.personal:
-        if not any(name == prefix or name.startswith(f"{prefix}.") for name in shapes):
+        if not any(name == prefix or name.startswith(f"{prefix}.") for name in names):
             raise ConfigurationError(
-                f"training.personal: the student has no part {prefix!r}; it has {', '.join(parts)}"
+                f"training.personal: the student has no part {prefix!r}; outermost it has "
+                f"{', '.join(outermost)}"
             )
-    if training.personal and not shared_shapes(training, shapes):
+    if training.personal and all(is_personal(training, name) for name in names):
         raise ConfigurationError("training.personal: every part is personal; nothing is shared")
 
 
