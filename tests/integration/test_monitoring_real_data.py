@@ -41,11 +41,20 @@ WITHOUT_SIGNALS = (
     "allocation.signals.wait_s=0",
     "allocation.prometheus_timeout_s=0.5",
 )
+BUFFERED = (
+    "name=buffered",
+    "federation.mode=buffered",
+    "federation.concurrency=6",
+    "federation.buffer_size=3",
+    "federation.rounds=150",
+    "engine.cohorts=1",
+)
 
 EMPTY = {
     # No device fails in these runs, and no actor dies.
     "fleet: Late, failed and lost B",
 }
+RUNS = {"blind", "buffered", "steady"}
 QUIET_ALERTS = {
     "EdgestillRoundStalled",
     "EdgestillDevicesLost",
@@ -57,7 +66,7 @@ QUIET_ALERTS = {
 
 @dataclass(frozen=True)
 class Collected:
-    """A Prometheus that has seen two runs, and when."""
+    """A Prometheus that has seen three runs, and when."""
 
     url: str
     began_s: float
@@ -84,6 +93,7 @@ def collected(run_here, tmp_path_factory) -> Iterator[Collected]:
     with prometheus(folder, targets, rule_files=[RULES]) as server:
         began_s = time.time()
         run_here(*STEADY)
+        run_here(*BUFFERED)
         run_here(*WITHOUT_SIGNALS, f"allocation.prometheus_url=http://127.0.0.1:{free_port()}")
         assert list(targets.glob("*.json")) == []
         time.sleep(3)
@@ -124,13 +134,13 @@ def test_alerts_of_real_runs_name_the_run(collected):
     fired = collected.series('ALERTS{alertstate="firing"}')
     names = {one["metric"]["alertname"] for one in fired}
     assert names == {alert.name for alert in ALERTS} - QUIET_ALERTS
-    assert all(one["metric"]["run"].partition("-")[0] in {"steady", "blind"} for one in fired)
+    assert all(one["metric"]["run"].partition("-")[0] in RUNS for one in fired)
 
 
 def test_a_run_is_told_apart_by_its_label_alone(collected):
     found = collected.series("edgestill_round")
     runs = [one["metric"]["run"] for one in found]
-    assert sorted(run.rpartition("-")[0] for run in runs) == ["blind", "steady"]
+    assert sorted(run.rpartition("-")[0] for run in runs) == sorted(RUNS)
     assert all(len(run.rpartition("-")[2]) == 8 for run in runs)
     for one in found:
         assert set(one["metric"]) == {"__name__", "instance", "job", "run"}
