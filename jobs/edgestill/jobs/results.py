@@ -190,7 +190,8 @@ def _trainings(world: World, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any
     if world.config.engine.trainer == "sequential":
         reason = "engine.trainer is sequential"
     elif counts["one_by_one"]:
-        reason = lane_refusal(world.family.module(1.0)) or "a trial with two devices differed"
+        # A trial or a lane failed on the devices' side, where it was logged.
+        reason = lane_refusal(world.family.module(1.0)) or "the logs of the cohorts say why"
     return {**counts, "reason": reason}
 
 

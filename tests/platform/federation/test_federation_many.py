@@ -123,3 +123,10 @@ def test_the_reference_trainer_can_be_asked_for(config, asked):
     engine = config.engine.model_copy(update={"trainer": "sequential"})
     replies = make_client_app(config.model_copy(update={"engine": engine})).many(*asked)
     assert [reply.content[METRICS]["vectorized"] for reply in replies] == [0] * len(LEVELS)
+
+
+def test_a_model_that_cannot_be_vectorized_says_why_once(config, asked, monkeypatch, caplog):
+    monkeypatch.setattr(lanes, "lane_refusal", lambda *_: "its batches are mixed")
+    replies = make_client_app(config).many(*asked)
+    assert [reply.content[METRICS]["vectorized"] for reply in replies] == [0] * len(LEVELS)
+    assert caplog.text.count("one by one: its batches are mixed") == 1

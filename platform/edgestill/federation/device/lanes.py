@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from functools import cache
 
 from edgestill.federation.device.part import Prepared
 from edgestill.federation.world import World
@@ -38,9 +39,17 @@ def _lanes(world: World, prepared: Mapping[int, Prepared]) -> list[list[int]]:
     lanes: defaultdict[Hashable, list[int]] = defaultdict(list)
     for key, one in prepared.items():
         module = world.family.module(one.work.variant.width)
-        if lane_refusal(module, one.member) is None:
+        refusal = lane_refusal(module, one.member)
+        if refusal is None:
             lanes[lane_key(one.member, world.config.training)].append(key)
+        else:
+            _tell_once(refusal)
     return list(lanes.values())
+
+
+@cache
+def _tell_once(refusal: str) -> None:
+    log.warning("devices are trained one by one: %s", refusal)
 
 
 def _fit_lane(world: World, members: Sequence[Prepared]) -> list[Trained]:

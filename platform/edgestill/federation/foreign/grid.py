@@ -83,7 +83,7 @@ class AppGrid(Grid):
         ttl: float | None = None,
     ) -> Message:
         """Return a message of this run."""
-        return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
+        return self._grid.create_message(content, message_type, dst_node_id, group_id, ttl)
 
     def get_node_ids(self) -> Iterable[int]:
         """Return all nodes."""
