@@ -71,7 +71,8 @@ def test_a_failed_write_leaves_the_old_report(
 def test_without_plotly_the_figures_are_kept_and_the_remedy_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "edgestill.report.html", raising=False)
+    for module in ("html", "document"):
+        monkeypatch.delitem(sys.modules, f"edgestill.report.{module}", raising=False)
     for name in [name for name in sys.modules if name.partition(".")[0] == "plotly"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [_NoPlotly(), *sys.meta_path])

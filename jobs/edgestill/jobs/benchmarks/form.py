@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgestill.errors import InputError
+from edgestill.jobs.benchmarks.charts import Shown
 from edgestill.report.environment import versions_and_hardware
 from edgestill.report.table import FAILS, HOLDS
 
@@ -48,13 +49,15 @@ class ResultTable:
 class Measured:
     """What a benchmark gives: plain values only, every figure with its unit in its key.
 
-    ``tables`` show some of the results; they are printed and not written.
+    ``tables`` show some of the results: they are printed, and stand on the page ``NAME.html`` with
+    the ``charts``.
     """
 
     configuration: Mapping[str, Any]
     results: Mapping[str, Any]
     claims: Sequence[Claim]
     tables: Sequence[ResultTable] = ()
+    charts: Sequence[Shown] = ()
 
 
 def at_least(id: str, value: float, target: float, unit: str) -> Claim:  # noqa: A002 - the form's key
@@ -94,14 +97,22 @@ def write_benchmark(
         "claims": [asdict(claim) for claim in claims],
     }
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    path = checked_path(out, name)
+    return replace_file(checked_path(out, name), text)
+
+
+def replace_file(path: Path, text: str) -> Path:
+    """Write a file whole or not at all, its folder made if need be, and return its path.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror})") from error
+        raise InputError(f"--out {path.parent}: cannot be written ({error.strerror})") from error
     return path
 
 

@@ -20,28 +20,32 @@ def bench(
     out: Annotated[Path, typer.Option(help="The folder of NAME.json.")] = Path("runs/bench"),
     quiet: Quiet = False,
 ) -> None:
-    """Run a benchmark, print its claims and write them as JSON; exit 0 even if one fails."""
+    """Run a benchmark, print its claims, write them as JSON and HTML; exit 0 even if one fails."""
     from edgestill.jobs.benchmarks import BENCHMARKS
     from edgestill.jobs.benchmarks.form import (
         checked_path,
         print_claims,
         print_tables,
+        replace_file,
         write_benchmark,
     )
+    from edgestill.jobs.benchmarks.page import benchmark_page
 
     if name not in BENCHMARKS:
         raise InputError(f"unknown benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
     checked_path(out, name)
     measured = BENCHMARKS[name](quick=quick, quiet=quiet)
+    command = shlex.join(["edgestill", *sys.argv[1:]])
     path = write_benchmark(
         out,
         name,
         configuration=measured.configuration,
         results=measured.results,
         claims=measured.claims,
-        command=shlex.join(["edgestill", *sys.argv[1:]]),
+        command=command,
     )
+    page = replace_file(path.with_suffix(".html"), benchmark_page(name, measured, command))
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_COLUMNS)
     print_tables(console, measured.tables)
     print_claims(console, measured.claims)
-    console.print(f"\n{path}", soft_wrap=True)
+    console.print(f"\n{path}\n{page}", soft_wrap=True)

@@ -59,7 +59,8 @@
       else swatch.style.background = fillcolor ?? marker.color;
       button.type = "button";
       button.setAttribute("aria-pressed", "true");
-      button.append(swatch, name);
+      // Names are escaped for plotly.js, which takes "<" for markup; here they are text.
+      button.append(swatch, name.replaceAll("&lt;", "<").replaceAll("&amp;", "&"));
       button.addEventListener("click", () => {
         const visible = button.getAttribute("aria-pressed") !== "true";
         button.setAttribute("aria-pressed", String(visible));
