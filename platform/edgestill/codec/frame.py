@@ -95,6 +95,23 @@ def unseal(data: bytes, *, codec: int, fingerprint: int, max_bytes: int) -> Fram
     return Frame(codec=found, bits=bits, flags=flags, fingerprint=owner, head=head, payload=payload)
 
 
+def fingerprint_of(data: bytes) -> int | None:
+    """Return the fingerprint that a whole, undamaged frame carries; None of anything else.
+
+    It tells a frame for another model from one that is broken, before any of it is decoded.
+    """
+    if len(data) < HEADER_BYTES:
+        return None
+    magic, version, *_, owner, head_bytes, payload_bytes = _FIELDS.unpack_from(data)
+    whole = HEADER_BYTES + head_bytes + payload_bytes == len(data)
+    (checksum,) = _CHECKSUM.unpack_from(data, _FIELDS.size)
+    view = memoryview(data)
+    if (magic, version) != (MAGIC, VERSION) or not whole:
+        return None
+    sound = checksum == _crc(view[: _FIELDS.size], view[HEADER_BYTES:])
+    return int(owner) if sound else None
+
+
 def _crc(*parts: bytes | memoryview) -> int:
     value = 0
     for part in parts:

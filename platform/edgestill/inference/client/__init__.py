@@ -1,0 +1,6 @@
+"""The device's side of joint inference: it asks the cloud, and answers itself where none comes."""
+
+from edgestill.inference.client.breaker import CircuitBreaker
+from edgestill.inference.client.cloud import CloudAnswer, CloudClient, CloudError
+
+__all__ = ["CircuitBreaker", "CloudAnswer", "CloudClient", "CloudError"]
