@@ -3,6 +3,7 @@
 import json
 import time
 
+import anyio
 import httpx
 import pytest
 
@@ -114,3 +115,26 @@ def test_a_breaker_lets_one_trial_through_after_its_rest_and_rests_longer_each_t
     breaker.succeeded()
     assert breaker.allows(6.0)
     assert breaker.allows(6.0)
+
+
+def test_a_cloud_that_drips_is_given_up_at_the_deadline():
+    async def drips():
+        for _ in range(1000):
+            await anyio.sleep(0.02)
+            yield b" "
+
+    started = time.monotonic()
+    with pytest.raises(CloudError) as caught:
+        client(lambda request: httpx.Response(200, content=drips())).ask(b"1", within(0.2))
+    assert caught.value.reason == "deadline"
+    assert time.monotonic() - started < 2.0
+
+
+def test_an_endless_answer_is_cut():
+    async def endless():
+        while True:
+            yield bytes(1 << 16)
+
+    with pytest.raises(CloudError) as caught:
+        client(lambda request: httpx.Response(200, content=endless())).ask(b"1", within(5))
+    assert caught.value.reason == "unreachable"

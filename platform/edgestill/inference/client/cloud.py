@@ -4,10 +4,11 @@ import json
 import random
 import ssl
 from dataclasses import dataclass
-from time import monotonic, sleep
-from typing import Any
+from time import monotonic
 
 import httpx
+from anyio import fail_after, sleep
+from anyio.from_thread import start_blocking_portal
 
 from edgestill.errors import EdgestillError, FrameError, InputError
 from edgestill.inference.answer import Answer
@@ -54,6 +55,9 @@ class CloudAnswer:
 class CloudClient:
     """Asks one service; safe to use from several threads.
 
+    Requests run in an event loop of their own thread, where a whole request, from connecting to the
+    last byte, can be given up at its deadline.
+
     Args:
         url: of the service, such as ``https://host:8443``.
         token: shown as a bearer token; None shows none.
@@ -61,6 +65,9 @@ class CloudClient:
         most_tries: requests for one question, at least 1.
         transport: of httpx, for tests.
         seed: of the jitter between tries.
+
+    Raises:
+        InputError: ``ca_file`` holds no certificates.
     """
 
     def __init__(
@@ -70,13 +77,13 @@ class CloudClient:
         token: str | None = None,
         ca_file: str | None = None,
         most_tries: int = 3,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         seed: int = 0,
     ) -> None:
         headers = {"Content-Type": "application/octet-stream"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        self._http = httpx.Client(
+        self._http = httpx.AsyncClient(
             base_url=url,
             headers=headers,
             verify=_trusted(ca_file),
@@ -86,10 +93,13 @@ class CloudClient:
         self._most_tries = most_tries
         self._breaker = CircuitBreaker()
         self._jitter = random.Random(seed)  # noqa: S311 - no secret
+        self._thread = start_blocking_portal()
+        self._loop = self._thread.__enter__()
 
     def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        """Close the connections and end the thread."""
+        self._loop.call(self._http.aclose)
+        self._thread.__exit__(None, None, None)
 
     def ask(self, frame: bytes, deadline_s: float) -> CloudAnswer:
         """Return the answer to a frame.
@@ -101,33 +111,36 @@ class CloudClient:
         Raises:
             CloudError: none came.
         """
+        return self._loop.call(self._ask, frame, deadline_s)
+
+    async def _ask(self, frame: bytes, deadline_s: float) -> CloudAnswer:
         started = monotonic()
         last = CloudError("deadline", "no time was left to ask the cloud")
         for tried in range(self._most_tries):
-            left_s = deadline_s - monotonic()
-            if left_s <= 0.0:
+            if deadline_s <= monotonic():
                 break
             if not self._breaker.allows(monotonic()):
                 raise CloudError("resting", "the cloud failed before and is left alone")
             try:
-                values = self._once(frame, left_s)
-                return _answer_of(values, frame, tried + 1, monotonic() - started)
+                body = await self._once(frame, deadline_s)
+                return _answer_of(body, frame, tried + 1, monotonic() - started)
             except CloudError as error:
                 last = error
                 if error.reason == "refused":
                     raise
-            sleep(max(0.0, min(self._pause_s(tried), deadline_s - monotonic())))
+            await sleep(max(0.0, min(self._pause_s(tried), deadline_s - monotonic())))
         raise last
 
-    def _once(self, frame: bytes, left_s: float) -> Any:
+    async def _once(self, frame: bytes, deadline_s: float) -> bytes:
         """Send a request; every outcome is told to the breaker."""
+        left_s = deadline_s - monotonic()
         try:
-            response = self._exchange(frame, monotonic() + left_s)
-        except httpx.TimeoutException as error:
+            with fail_after(max(0.0, left_s)):
+                status, body = await self._exchange(frame)
+        except TimeoutError as error:
             raise self._failure("deadline", f"no answer within {left_s:.3f} s") from error
         except httpx.HTTPError as error:
             raise self._failure("unreachable", f"{type(error).__name__}: {error}") from error
-        status, body = response
         if status in _RETRIED_STATUSES or status >= 500:
             raise self._failure("unreachable", f"the service answers {status}")
         self._breaker.succeeded()
@@ -135,21 +148,15 @@ class CloudClient:
             raise CloudError("refused", f"the service answers {status}: {body[:200]!r}")
         return body
 
-    def _exchange(self, frame: bytes, deadline_s: float) -> tuple[int, bytes]:
-        """Send a frame and read the answer, no longer and no more than the caps.
-
-        httpx bounds each read, not their sum: a service that drips would hold the device for ever.
-        """
-        timeout = httpx.Timeout(max(1e-3, deadline_s - monotonic()))
-        with self._http.stream("POST", "/v1/answers", content=frame, timeout=timeout) as response:
+    async def _exchange(self, frame: bytes) -> tuple[int, bytes]:
+        """Send a frame and read the answer, no more of it than its cap."""
+        async with self._http.stream("POST", "/v1/answers", content=frame, timeout=None) as answer:
             body = b""
-            for part in response.iter_bytes():
+            async for part in answer.aiter_bytes():
                 body += part
                 if len(body) > MAX_ANSWER_BYTES:
                     raise httpx.DecodingError(f"the answer exceeds {MAX_ANSWER_BYTES} bytes")
-                if monotonic() > deadline_s:
-                    raise httpx.ReadTimeout("the answer drips")
-        return response.status_code, body
+        return answer.status_code, body
 
     def _failure(self, reason: str, line: str) -> CloudError:
         self._breaker.failed(monotonic())
