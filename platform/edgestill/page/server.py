@@ -7,20 +7,16 @@ have its own name point here and read the page (DNS rebinding).
 
 import asyncio
 import contextlib
-import errno
-import socket
-import threading
 from collections.abc import Awaitable, Callable, Iterable
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from nicegui import Client, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from edgestill.errors import InputError
 from edgestill.page.events import Event
 from edgestill.page.layout import Screen
 from edgestill.page.view import RunView, fold
+from edgestill.web import WebServer, listen
 
 HOST = "127.0.0.1"
 REFRESH_S = 0.5
@@ -31,24 +27,6 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _OVER = "document.body.classList.add('over'); setTimeout(() => window.socket.disconnect(), 0); 1"
-
-
-def listen(port: int) -> socket.socket:
-    """Return a socket that listens on loopback; port 0 takes a free one.
-
-    Raises:
-        InputError: the port is in use or may not be bound.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        said = "in use" if error.errno == errno.EADDRINUSE else f"not to be had ({error.strerror})"
-        raise InputError(f"--ui-port {port}: {said}; give another one, or 0") from error
-    return listener
 
 
 class PageServer:
@@ -63,7 +41,7 @@ class PageServer:
         self._view = RunView()
         self._screens: dict[str, Screen] = {}
         self._changed = asyncio.Event()
-        self._running: _Running | None = None
+        self._running: WebServer | None = None
 
     def start(self) -> int:
         """Start serving and return the port that was bound; a second call returns the same.
@@ -72,7 +50,9 @@ class PageServer:
             InputError: the port cannot be bound.
         """
         if self._running is None:
-            self._running = _Running(self._app(), listen(self._port))
+            self._running = WebServer(
+                self._app(), listen(HOST, self._port, option="--ui-port"), name="page"
+            )
             refreshing = asyncio.run_coroutine_threadsafe(self._refresh(), self._running.loop)
             self._refreshing = refreshing
         return self._running.port
@@ -158,33 +138,3 @@ async def _with_policy(
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-class _Running:
-    """An app served in a thread."""
-
-    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
-        self.port: int = listener.getsockname()[1]
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            ws="websockets-sansio",
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-        self._ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listener)), name="page", daemon=True
-        )
-        self._thread.start()
-        self._ready.wait()
-
-    async def _serve(self, listener: socket.socket) -> None:
-        self.loop = asyncio.get_running_loop()
-        self._ready.set()
-        await self._server.serve(sockets=[listener])
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()

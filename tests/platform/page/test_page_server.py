@@ -7,7 +7,8 @@ import pytest
 from page_events import begun
 
 from edgestill.errors import InputError
-from edgestill.page.server import HOST, PageServer, listen
+from edgestill.page.server import HOST, PageServer
+from edgestill.web import listen
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def server():
     port = page.start()
     yield page
     page.stop()
-    listen(port).close()  # free again
+    listen(HOST, port, option="--ui-port").close()  # free again
 
 
 @pytest.fixture(scope="module")
@@ -71,4 +72,4 @@ def test_it_listens_on_loopback_alone(port):
 
 def test_a_port_in_use_is_named(port):
     with pytest.raises(InputError, match=rf"^--ui-port {port}: in use; give another one, or 0$"):
-        listen(port)
+        listen(HOST, port, option="--ui-port")

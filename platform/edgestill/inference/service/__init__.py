@@ -2,7 +2,8 @@
 
 from edgestill.inference.service.app import make_app
 from edgestill.inference.service.served import Served
+from edgestill.inference.service.server import ServiceServer
 from edgestill.inference.service.service import Service
 from edgestill.inference.service.settings import ServiceSettings
 
-__all__ = ["Served", "Service", "ServiceSettings", "make_app"]
+__all__ = ["Served", "Service", "ServiceServer", "ServiceSettings", "make_app"]
