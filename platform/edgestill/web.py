@@ -4,6 +4,7 @@ import asyncio
 import errno
 import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,28 +46,27 @@ class WebServer:
 
     Args:
         app: the application.
-        listener: a socket of :func:`listen`; it is closed at the end.
+        listeners: sockets of :func:`listen`; they are closed at the end.
         name: of the thread.
         goodbye_s: how long open requests may take once it stops.
         certificate: PEM file with the server's certificates, for TLS.
         key: PEM file of its private key.
 
     Attributes:
-        port: that it listens on.
+        ports: that it listens on, one for each socket.
         loop: the event loop that serves.
     """
 
     def __init__(
         self,
         app: FastAPI,
-        listener: socket.socket,
-        *,
+        *listeners: socket.socket,
         name: str,
         goodbye_s: int = 1,
         certificate: Path | None = None,
         key: Path | None = None,
     ) -> None:
-        self.port: int = listener.getsockname()[1]
+        self.ports: tuple[int, ...] = tuple(one.getsockname()[1] for one in listeners)
         tls: dict[str, Any] = {} if certificate is None else {"ssl_certfile": str(certificate)}
         if key is not None:
             tls["ssl_keyfile"] = str(key)
@@ -81,15 +81,15 @@ class WebServer:
         self._server = uvicorn.Server(config)
         self._ready = threading.Event()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listener)), name=name, daemon=True
+            target=lambda: asyncio.run(self._serve(listeners)), name=name, daemon=True
         )
         self._thread.start()
         self._ready.wait()
 
-    async def _serve(self, listener: socket.socket) -> None:
+    async def _serve(self, listeners: Sequence[socket.socket]) -> None:
         self.loop = asyncio.get_running_loop()
         self._ready.set()
-        await self._server.serve(sockets=[listener])
+        await self._server.serve(sockets=list(listeners))
 
     def stop(self) -> None:
         """Take no more connections, let open requests end, and return when all is over."""

@@ -219,10 +219,10 @@ def test_a_newcomer_that_does_not_start_is_given_up_without_harm(make_pool, monk
 
 def test_a_cohort_is_added_only_if_ray_has_a_cpu_for_it(make_pool, monkeypatch):
     pool, _, _ = make_pool(cohorts=1, cohorts_max=3)
-    monkeypatch.setattr(elastic, "_free_cpus", lambda: 0.9)
+    monkeypatch.setattr(elastic, "free_cpus", lambda: 0.9)
     pool.adapt(work=1000, busy=set())
     assert pool._newcomer is None
-    monkeypatch.setattr(elastic, "_free_cpus", lambda: 1.0)
+    monkeypatch.setattr(elastic, "free_cpus", lambda: 1.0)
     pool.adapt(work=1000, busy=set())
     assert pool._newcomer is not None
 

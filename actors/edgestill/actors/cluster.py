@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import ERROR
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import grpc  # type: ignore[import-untyped]
 import ray
@@ -24,7 +24,7 @@ DEFAULT_GCS_PORT = 6379
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 """gRPC's standard health service, which the head of every Ray cluster serves."""
 
-Place = NodeAffinitySchedulingStrategy | PlacementGroupSchedulingStrategy
+Place = NodeAffinitySchedulingStrategy | PlacementGroupSchedulingStrategy | Literal["SPREAD"]
 
 QUIET = {
     "RAY_DEDUP_LOGS": "0",
@@ -90,8 +90,8 @@ def start_actor(
         gpus: share of a GPU to reserve.
         restarts: how often Ray may restart it and repeat its calls; -1 without limit.
         name: by which other actors of this run find it.
-        placement: the reserved CPUs that it takes its own from, or the node that it stays on; None
-            is anywhere.
+        placement: the reserved CPUs that it takes its own from, the node that it stays on, or
+            ``SPREAD`` for the node with the fewest; None is anywhere.
     """
     actor: Any = ray.remote(
         num_cpus=cpus, num_gpus=gpus, max_restarts=restarts, max_task_retries=restarts

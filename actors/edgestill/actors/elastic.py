@@ -99,7 +99,7 @@ class Scaler:
             tier=self.tier,
             actors=actors,
             queue_per_actor=work / actors,
-            free_cpus=idle_bundles + int(_free_cpus()),
+            free_cpus=idle_bundles + int(free_cpus()),
             cpus=None if load is None else load.cpus,
             other_cpu_ratio=None if load is None else load.other_cpu_ratio,
             wall_s=now_s,
@@ -125,6 +125,7 @@ class Scaler:
         }
 
 
-def _free_cpus() -> float:
+def free_cpus() -> float:
+    """Return the CPUs that Ray could give to new actors."""
     free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
     return free.get("CPU", 0.0)

@@ -55,7 +55,7 @@ class PageServer:
             )
             refreshing = asyncio.run_coroutine_threadsafe(self._refresh(), self._running.loop)
             self._refreshing = refreshing
-        return self._running.port
+        return self._running.ports[0]
 
     def take(self, events: Iterable[Event]) -> None:
         """Show what happened, soon; any thread may call.

@@ -68,15 +68,17 @@ class Batcher(Generic[Content, Result]):
         self._waiting: deque[_Waiting[Content, Result]] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._busy: asyncio.Task[None] | None = None
+        self._computing = 0
 
     @property
     def waiting(self) -> int:
         """Number of requests that wait."""
         return len(self._waiting)
 
-    def replace(self, compute: Callable[[Sequence[Content]], Sequence[Result]]) -> None:
-        """Let later calls go to another function; the one under way ends as it began."""
-        self._compute = compute
+    @property
+    def under_way(self) -> int:
+        """Number of requests that wait or are computed."""
+        return len(self._waiting) + self._computing
 
     async def submit(self, content: Content) -> Timed[Result]:
         """Return the result for one content.
@@ -113,7 +115,7 @@ class Batcher(Generic[Content, Result]):
         batch = [entry for entry in taken if not entry.future.done()]
         if not batch:
             return
-        started = perf_counter()
+        started, self._computing = perf_counter(), len(batch)
         contents = [entry.content for entry in batch]
         try:
             loop = asyncio.get_running_loop()
@@ -121,6 +123,8 @@ class Batcher(Generic[Content, Result]):
         except Exception as error:  # it belongs to those who asked, and is raised to each
             _fail(batch, error)
             return
+        finally:
+            self._computing = 0
         _settle(batch, results, started, perf_counter() - started)
 
 

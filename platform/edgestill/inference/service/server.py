@@ -25,7 +25,8 @@ class ServiceServer:
 
     Attributes:
         service: what it serves.
-        port: that it listens on.
+        port: that it listens on, with others.
+        own_port: that it alone listens on, for its health and metrics.
 
     Raises:
         InputError: the port cannot be bound.
@@ -45,12 +46,13 @@ class ServiceServer:
         self._web = WebServer(
             make_app(self.service),
             listen(host, port, option="--port", shared=True),
+            listen(host, 0, option="--port"),
             name="service",
             goodbye_s=_GOODBYE_S,
             certificate=certificate,
             key=key,
         )
-        self.port = self._web.port
+        self.port, self.own_port = self._web.ports
 
     def reload(self, served: Served) -> None:
         """Serve another model from the next request on."""

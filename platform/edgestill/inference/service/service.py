@@ -55,6 +55,11 @@ class Service:
         )
         self.draining = False
 
+    @property
+    def under_way(self) -> int:
+        """Number of requests that wait or are computed."""
+        return self._batcher.under_way
+
     def describe(self) -> dict[str, Any]:
         """Return what is served: the fingerprint in hexadecimal, and what the model says."""
         return {"fingerprint": f"{self._served.fingerprint:08x}", **self._served.describe()}

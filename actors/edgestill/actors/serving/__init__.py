@@ -1,0 +1,6 @@
+"""The inference service on Ray: replicas that come and go; needs a web framework."""
+
+from edgestill.actors.serving.replica import Bound, Endpoint, Load
+from edgestill.actors.serving.replicas import Replicas
+
+__all__ = ["Bound", "Endpoint", "Load", "Replicas"]
