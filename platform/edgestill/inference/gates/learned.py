@@ -49,7 +49,7 @@ class LearnedHardness:
 
     def __call__(self, answers: Answers) -> Floats:
         """Return the probability of each input, 0..1."""
-        values: Floats = 1.0 / (1.0 + np.exp(-(_features(answers) @ self.weights + self.bias)))
+        values: Floats = 1.0 / (1.0 + np.exp(-(features_of(answers) @ self.weights + self.bias)))
         return values
 
 
@@ -66,14 +66,15 @@ def learn_hardness(
         cloud_right: [N], whether the cloud did.
     """
     gains = ~np.asarray(edge_right, bool) & np.asarray(cloud_right, bool)
-    features = _features(answers)
+    features = features_of(answers)
     if gains.all() or not gains.any():
         return LearnedHardness(weights=np.zeros(features.shape[1]), bias=0.0)
     fitted = LogisticRegression(C=1.0, max_iter=1000).fit(features, gains)
     return LearnedHardness(weights=fitted.coef_[0], bias=float(fitted.intercept_[0]))
 
 
-def _features(answers: Answers) -> Floats:
+def features_of(answers: Answers) -> Floats:
+    """Return [N, 3 + K]: confidence, entropy and margin as doubts, and the answered class."""
     doubts = [rule(answers) for rule in (least_confidence, normalised_entropy, smallest_margin)]
     p = answers.probabilities_NK
     answered = np.zeros((len(answers), 0)) if p is None else np.eye(p.shape[1])[p.argmax(axis=1)]

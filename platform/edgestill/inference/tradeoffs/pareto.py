@@ -1,0 +1,50 @@
+"""Which trade-offs are worth having, and how much they cover together."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Item = TypeVar("Item")
+
+
+def front(items: Sequence[Item], costs_MK: Floats) -> list[Item]:  # noqa: N803 - shape letters
+    """Return the items that no other betters: each cost is to be low.
+
+    Args:
+        items: M of them.
+        costs_MK: K costs of each. Of items with equal costs the first is kept.
+    """
+    kept = []
+    for place, costs in enumerate(costs_MK):
+        no_worse = (costs_MK <= costs).all(axis=1)
+        better = no_worse & (costs_MK < costs).any(axis=1)
+        twin_before = no_worse[:place] & (costs_MK[:place] == costs).all(axis=1)
+        if not better.any() and not twin_before.any():
+            kept.append(items[place])
+    return kept
+
+
+def hypervolume(costs_MK: Floats, reference_K: Floats) -> float:  # noqa: N803 - shape letters
+    """Return the volume between points and a reference (Zitzler & Thiele, PPSN 1998).
+
+    Exact, by slicing along the last axis; for the few points of a front.
+
+    Args:
+        costs_MK: K costs of each point, to be low; what lies beyond the reference counts nothing.
+        reference_K: the worst that counts.
+    """
+    inside = costs_MK[(costs_MK < reference_K).all(axis=1)]
+    if not len(inside):
+        return 0.0
+    if inside.shape[1] == 1:
+        return float(reference_K[0] - inside.min())
+    inside = inside[np.argsort(inside[:, -1], kind="stable")]
+    ends = np.append(inside[1:, -1], reference_K[-1])
+    return sum(
+        float(end - start) * hypervolume(inside[: count + 1, :-1], reference_K[:-1])
+        for count, (start, end) in enumerate(zip(inside[:, -1], ends, strict=True))
+        if end > start
+    )
