@@ -103,7 +103,8 @@ def _page_port(ui: bool, ui_port: int | None) -> int | None:
         if ui_port is not None:
             raise InputError("--ui-port needs --ui")
         return None
-    from edgestill.page.server import listen  # a web framework, for who asks for the page
+    from edgestill.page.server import HOST  # a web framework, for who asks for the page
+    from edgestill.web import listen
 
-    listen(ui_port or 0).close()
+    listen(HOST, ui_port or 0, option="--ui-port").close()
     return ui_port or 0
