@@ -7,6 +7,7 @@ EdgestillError
 │   └── CheckpointError       a saved run that cannot be taken up
 ├── PromqlError           a question that a Prometheus server did not answer; a run goes on
 ├── FrameError            bytes from another tier that are not a valid frame
+├── RateError             no rate of a codec keeps within a request's bytes or time
 └── RunError              a run that began and failed; the command line exits 3
 
 Each message is one line: what was wrong, where (file, key, device, round), and what would be right.
@@ -48,6 +49,10 @@ class PromqlError(EdgestillError):
 
 class FrameError(EdgestillError):
     """Bytes from another tier are not a valid frame; nothing was decoded from them."""
+
+
+class RateError(EdgestillError):
+    """No rate of a codec keeps within what a request may take: bytes, or time on its link."""
 
 
 class RunError(EdgestillError):

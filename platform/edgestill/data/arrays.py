@@ -1,5 +1,6 @@
 """Open one ``.npy`` and check what is in it; every fault is a DataError that names file and key."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -96,3 +97,20 @@ def read_integers(source: Source, *, below: int | None = None) -> NDArray[np.int
         upper = "up" if below is None else f"to {below - 1}"
         raise source.fault(f"{array[row]} in row {row}; expected integers from 0 {upper}")
     return np.asarray(array, dtype=np.int64)
+
+
+def npy_bytes(array: NDArray[Any]) -> bytes:
+    """Return an array as the content of an ``.npy`` file."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def standardising(values: NDArray[Any]) -> tuple[float, float]:
+    """Return (scale, offset), six digits each: values * scale + offset have mean 0, variance 1.
+
+    Where all values are equal the scale is 1.
+    """
+    stored = values.astype(np.float64)
+    scale = float(f"{1 / (stored.std() or 1.0):.6g}")
+    return scale, float(f"{-stored.mean() * scale:.6g}")

@@ -1,4 +1,7 @@
-"""The bundled artefact, unpacked once into a cache folder that any number of processes share."""
+"""A bundled artefact, unpacked once into a cache folder that any number of processes share.
+
+That of the set NAME is ``NAME/NAME.zip`` beside this file; ``NAME/NAME.sha256`` is its SHA-256.
+"""
 
 import hashlib
 import os
@@ -9,39 +12,52 @@ from pathlib import Path
 
 from edgestill.errors import DataError
 
-_HOME = Path(__file__).parent / "av_digits"
-ARTEFACT = _HOME / "av_digits.zip"
-CHECKSUM = _HOME / "av_digits.sha256"
+HOME = Path(__file__).parent
 
 
-def unpacked_av_digits() -> Path:
-    """Return the manifest folder of ``av_digits``, unpacked and intact.
+def unpacked(name: str) -> Path:
+    """Return the manifest folder of a bundled data set, unpacked and intact.
 
-    It lies in ``$XDG_CACHE_HOME`` (or ``~/.cache``) ``/edgestill/av_digits-<digest>``. Every file
+    It lies in ``$XDG_CACHE_HOME`` (or ``~/.cache``) ``/edgestill/NAME-<digest>``. Every file
     is checked against the artefact and replaced when it is missing or damaged. Files are replaced
     one by one and atomically, always by the same bytes, so processes need no lock.
+
+    Args:
+        name: of the set, such as ``av_digits``.
 
     Raises:
         DataError: the artefact is damaged, or the cache must be written and cannot be.
     """
-    digest = _verified_digest()
-    folder = _cache_home() / "edgestill" / f"av_digits-{digest[:16]}"
-    with zipfile.ZipFile(ARTEFACT) as archive:
+    digest = _verified_digest(name)
+    folder = cache_folder() / f"{name}-{digest[:16]}"
+    with zipfile.ZipFile(artefact_of(name)) as archive:
         for member in archive.infolist():
             if not _intact(folder / member.filename, member):
-                _replace(folder / member.filename, archive.read(member))
+                write_whole(folder / member.filename, archive.read(member))
     return folder
 
 
-def _verified_digest() -> str:
+def artefact_of(name: str) -> Path:
+    """Return where the committed zip of a bundled set lies."""
+    return HOME / name / f"{name}.zip"
+
+
+def cache_folder() -> Path:
+    """Return edgestill's folder in the user's cache; it may not be there yet."""
+    return _cache_home() / "edgestill"
+
+
+def _verified_digest(name: str) -> str:
+    artefact = artefact_of(name)
+    checksum = artefact.with_suffix(".sha256")
     try:
-        expected = CHECKSUM.read_text(encoding="ascii").split()[0]
-        digest = hashlib.sha256(ARTEFACT.read_bytes()).hexdigest()
+        expected = checksum.read_text(encoding="ascii").split()[0]
+        digest = hashlib.sha256(artefact.read_bytes()).hexdigest()
     except (OSError, UnicodeDecodeError, IndexError) as error:
-        raise DataError(f"{ARTEFACT}: cannot be read; install edgestill anew: {error}") from error
+        raise DataError(f"{artefact}: cannot be read; install edgestill anew: {error}") from error
     if digest != expected:
         raise DataError(
-            f"{ARTEFACT}: SHA-256 is not that of {CHECKSUM.name}; install edgestill anew"
+            f"{artefact}: SHA-256 is not that of {checksum.name}; install edgestill anew"
         )
     return digest
 
@@ -56,11 +72,16 @@ def _intact(path: Path, member: zipfile.ZipInfo) -> bool:
     try:
         content = path.read_bytes()
     except OSError:
-        return False  # absent or unreadable: _replace will say why if it cannot be written
+        return False  # absent or unreadable: write_whole will say why if it cannot be written
     return len(content) == member.file_size and zlib.crc32(content) == member.CRC
 
 
-def _replace(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of the cache at once: readers see the old one or the new one.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as stream:

@@ -36,10 +36,13 @@ View = Callable[[NDArray[Any]], NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Stacked:
-    """Two memory-mapped arrays of equal rows, one after the other, without copying either."""
+    """Two memory-mapped arrays of equal rows, one after the other, without copying either.
 
-    head: NDArray[Any]
-    tail: NDArray[Any]
+    Either may itself be two.
+    """
+
+    head: Rows
+    tail: Rows
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -128,7 +131,7 @@ def load_layout(name: str, folder: Path, layout: str) -> Dataset:
         read_integers(_source(folder, label_file, half), below=CLASSES)
         for half in ("train", "test")
     )
-    splits = _splits(folder / label_file.format("train"), len(train), len(test))
+    splits = published_splits(folder / label_file.format("train"), len(train), len(test))
     labels = np.concatenate([train, test])
     opened = {
         kind: _open(folder, kind, part, len(train), len(test)) for kind, part in parts.items()
@@ -171,7 +174,12 @@ def _pixel_scale(rows: Rows) -> float:
     return 1 / 255 if float(np.max(rows[: min(64, len(rows))])) > 1.0 else 1.0
 
 
-def _splits(train_labels: Path, train: int, test: int) -> dict[str, NDArray[np.int64]]:
+def published_splits(train_labels: Path, train: int, test: int) -> dict[str, NDArray[np.int64]]:
+    """Return the splits, as said at the top, of train rows with test rows behind them.
+
+    Raises:
+        DataError: there are too few of them; it names the file of the train labels.
+    """
     if train < _LEAST_TRAIN_ROWS or test < 1:
         raise DataError(
             f"{train_labels} (data.path): {train} train and {test} test rows; "

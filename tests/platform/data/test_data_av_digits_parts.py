@@ -42,8 +42,8 @@ def test_traces_differ_by_digit_user_and_repetition():
 
 @pytest.mark.parametrize("frequency_hz", [300.0, 1_000.0, 4_000.0])
 def test_a_tone_is_loudest_in_its_own_band(frequency_hz):
-    time_s = np.arange(speech.SAMPLES) / speech.RATE_HZ
-    cells = speech.log_mel(np.sin(2 * np.pi * frequency_hz * time_s))
+    time_s = np.arange(speech.FORM.samples) / speech.FORM.rate_hz
+    cells = speech.FORM.cells(np.sin(2 * np.pi * frequency_hz * time_s))
     assert (cells.shape, cells.dtype, cells.max()) == ((24, 32), np.uint8, 255)
     mel = 2595 * np.log10(1 + np.array([80.0, 8_000.0, frequency_hz]) / 700)
     expected = 25 * (mel[2] - mel[0]) / (mel[1] - mel[0]) - 1

@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 from edgestill.config import DataConfig
 from edgestill.data import bundled, load_dataset
 from edgestill.data.av_digits import images, motion, roster, speech
+from edgestill.data.building import find_program, version
 from edgestill.errors import DataError
 
 
@@ -28,19 +29,19 @@ def dataset(tmp_path_factory):
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A small artefact of two files in place of the real one, and an empty cache."""
-    artefact, checksum = tmp_path / "a.zip", tmp_path / "a.sha256"
+    artefact, checksum = tmp_path / "small" / "small.zip", tmp_path / "small" / "small.sha256"
+    artefact.parent.mkdir()
     with zipfile.ZipFile(artefact, "w") as archive:
         archive.writestr("manifest.yaml", "name: small\n")
         archive.writestr("values.npy", bytes(200_000))
-    checksum.write_text(sha256(artefact.read_bytes()).hexdigest() + "  a.zip\n")
-    monkeypatch.setattr(bundled, "ARTEFACT", artefact)
-    monkeypatch.setattr(bundled, "CHECKSUM", checksum)
+    checksum.write_text(sha256(artefact.read_bytes()).hexdigest() + "  small.zip\n")
+    monkeypatch.setattr(bundled, "HOME", tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return artefact
 
 
 def test_it_is_small_and_has_the_promised_parts(dataset):
-    assert bundled.ARTEFACT.stat().st_size <= 12_000_000
+    assert bundled.artefact_of("av_digits").stat().st_size <= 12_000_000
     shapes = {kind: (rows.shape, str(rows.dtype)) for kind, rows in dataset.arrays.items()}
     assert shapes == {
         "visual": ((7188, 1, 8, 8), "uint8"),
@@ -110,9 +111,9 @@ def test_the_script_still_makes_the_committed_traces(dataset, sample):
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 @pytest.mark.parametrize("sample", [0, 2500, 7187])
 def test_the_script_still_makes_the_committed_speech(dataset, sample):
-    program = speech.find_program()
+    program = find_program()
     built_with = dataset.provenance["built_with"]["espeak-ng"]
-    if speech.version(program) != built_with:
+    if version(program) != built_with:
         pytest.skip(f"the artefact was spoken by espeak-ng {built_with}")
     user = list(roster.users())[dataset.users[sample]]
     again = speech.spectrogram(program, user, int(dataset.labels[sample]), sample)
@@ -120,34 +121,34 @@ def test_the_script_still_makes_the_committed_speech(dataset, sample):
 
 
 def test_it_is_unpacked_once(small):
-    folder = bundled.unpacked_av_digits()
+    folder = bundled.unpacked("small")
     written = (folder / "values.npy").stat().st_mtime_ns
-    assert bundled.unpacked_av_digits() == folder
+    assert bundled.unpacked("small") == folder
     assert (folder / "values.npy").stat().st_mtime_ns == written
 
 
 def test_many_at_once_leave_whole_files_and_nothing_else(small):
     def unpack(_):
-        return (bundled.unpacked_av_digits() / "values.npy").read_bytes() == bytes(200_000)
+        return (bundled.unpacked("small") / "values.npy").read_bytes() == bytes(200_000)
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(unpack, range(32)))
-    folder = bundled.unpacked_av_digits()
+    folder = bundled.unpacked("small")
     assert sorted(p.name for p in folder.iterdir()) == ["manifest.yaml", "values.npy"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x01" * 200_000])
 def test_a_damaged_cache_is_mended(small, content):
-    path = bundled.unpacked_av_digits() / "values.npy"
+    path = bundled.unpacked("small") / "values.npy"
     path.unlink() if content is None else path.write_bytes(content)
-    assert (bundled.unpacked_av_digits() / "values.npy").read_bytes() == bytes(200_000)
+    assert (bundled.unpacked("small") / "values.npy").read_bytes() == bytes(200_000)
 
 
 def test_a_read_only_cache_that_is_whole_is_used(small, monkeypatch):
-    folder = bundled.unpacked_av_digits()
+    folder = bundled.unpacked("small")
     folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    monkeypatch.setattr(bundled, "_replace", None)  # any attempt to write would be a TypeError
-    assert bundled.unpacked_av_digits() == folder
+    monkeypatch.setattr(bundled, "write_whole", None)  # any attempt to write would be a TypeError
+    assert bundled.unpacked("small") == folder
     folder.chmod(stat.S_IRWXU)
 
 
@@ -155,28 +156,28 @@ def test_a_cache_that_cannot_be_written_is_named(small, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(DataError, match="cannot be written; set XDG_CACHE_HOME"):
-        bundled.unpacked_av_digits()
+        bundled.unpacked("small")
 
 
 def test_a_failed_write_leaves_no_rest(small, tmp_path):
-    folder = bundled.unpacked_av_digits()
+    folder = bundled.unpacked("small")
     (folder / "values.npy").unlink()
     (folder / "values.npy" / "inner").mkdir(parents=True)
     with pytest.raises(DataError, match=r"values\.npy: missing or damaged"):
-        bundled.unpacked_av_digits()
+        bundled.unpacked("small")
     assert sorted(p.name for p in folder.iterdir()) == ["manifest.yaml", "values.npy"]
 
 
 def test_a_damaged_or_missing_artefact_is_named(small):
     small.write_bytes(small.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"a\.zip: SHA-256 is not that of a\.sha256"):
-        bundled.unpacked_av_digits()
+    with pytest.raises(DataError, match=r"small\.zip: SHA-256 is not that of small\.sha256"):
+        bundled.unpacked("small")
     small.unlink()
-    with pytest.raises(DataError, match=r"a\.zip: cannot be read"):
-        bundled.unpacked_av_digits()
+    with pytest.raises(DataError, match=r"small\.zip: cannot be read"):
+        bundled.unpacked("small")
 
 
 def test_a_relative_cache_home_is_ignored(small, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", "here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert bundled.unpacked_av_digits().is_relative_to(tmp_path / "home" / ".cache")
+    assert bundled.unpacked("small").is_relative_to(tmp_path / "home" / ".cache")

@@ -5,9 +5,6 @@ scikit-learn the bytes are the same. Beside FILE its SHA-256 is written, which l
 """
 
 import argparse
-import hashlib
-import io
-import zipfile
 from collections.abc import Mapping
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -19,7 +16,14 @@ from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.datasets import load_digits
 
+from edgestill.data.arrays import npy_bytes
 from edgestill.data.av_digits import images, motion, roster, speech
+from edgestill.data.building import (
+    find_program,
+    modality_entries,
+    version,
+    write_artefact,
+)
 
 Array = NDArray[Any]
 
@@ -37,16 +41,13 @@ def build(out: Path) -> str:
     public = np.array([i for user in users if user.split == "public" for i in user.images])
     arrays = _record(users, images.degrade(pixels, public), digits)
     members = {"manifest.yaml": _manifest(users, arrays, images.kept_energy_ratio(pixels, public))}
-    members |= {f"{name}.npy": _npy(array) for name, array in arrays.items()}
-    _write_zip(out, members)
-    digest = hashlib.sha256(out.read_bytes()).hexdigest()
-    out.with_suffix(".sha256").write_text(f"{digest}  {out.name}\n", encoding="ascii")
-    return digest
+    members |= {f"{name}.npy": npy_bytes(array) for name, array in arrays.items()}
+    return write_artefact(out, members)
 
 
 def _record(users: list[roster.User], pictures: Array, digits: Array) -> dict[str, Array]:
     """Return the folder's arrays, one row per rendering, in the order of the users."""
-    program = speech.find_program()
+    program = find_program()
     dealt = [(user, image) for user in users for image in user.images]
     rows = [pair for pair in dealt for _ in range(roster.RENDERINGS)]
     audio, sensor = [], []
@@ -66,14 +67,8 @@ def _record(users: list[roster.User], pictures: Array, digits: Array) -> dict[st
 
 def _manifest(users: list[roster.User], arrays: Mapping[str, Array], energy_ratio: float) -> bytes:
     splits = _splits(users)
-    start, stop = splits["public"]
-    modalities = []
-    for kind in ("visual", "audio", "sensor"):
-        public = arrays[kind][start:stop].astype(np.float64)
-        # Zero mean and unit variance over the public part.
-        scale = float(f"{1 / public.std():.6g}")
-        offset = float(f"{-public.mean() * scale:.6g}")
-        modalities.append({"kind": kind, "file": f"{kind}.npy", "scale": scale, "offset": offset})
+    inputs = {kind: arrays[kind] for kind in ("visual", "audio", "sensor")}
+    modalities = modality_entries(inputs, (splits["public"][0], splits["public"][1]))
     modalities[-1]["synthetic"] = True
     tree = {
         "name": "av_digits",
@@ -97,7 +92,7 @@ def _splits(users: list[roster.User]) -> dict[str, list[int]]:
 
 
 def _provenance(users: list[roster.User], energy_ratio: float) -> dict[str, Any]:
-    program = speech.version(speech.find_program())
+    program = version(find_program())
     voices = {
         split: sorted(user.voice for user in users if user.split == split) for split in roster.USERS
     }
@@ -129,23 +124,6 @@ def _provenance(users: list[roster.User], energy_ratio: float) -> dict[str, Any]
             "seed": roster.SEED,
         },
     }
-
-
-def _npy(array: Array) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _write_zip(out: Path, members: Mapping[str, bytes]) -> None:
-    """Write the members with a fixed date and system, so that only their content matters."""
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in members.items():
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_LZMA
-            entry.create_system = 3
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
 
 
 def main() -> None:
