@@ -2,6 +2,7 @@
 
 from edgestill.codec.arrays import decode_arrays, encode_arrays, frame_bound_bytes
 from edgestill.codec.frame import HEADER_BYTES, MAGIC, MAX_FRAME_BYTES, VERSION
+from edgestill.codec.frozen import FrozenCodec
 from edgestill.codec.quantize import (
     dequantize,
     is_step,
@@ -10,6 +11,7 @@ from edgestill.codec.quantize import (
     quantize,
     unpack_symbols,
 )
+from edgestill.codec.rates import choose_rate
 from edgestill.codec.specs import DTYPES
 
 __all__ = [
@@ -18,6 +20,8 @@ __all__ = [
     "MAGIC",
     "MAX_FRAME_BYTES",
     "VERSION",
+    "FrozenCodec",
+    "choose_rate",
     "decode_arrays",
     "dequantize",
     "encode_arrays",

@@ -6,7 +6,7 @@ Little-endian throughout::
     0       4     magic, b"ESTL"
     4       1     version, 1
     5       1     codec, what head and payload are
-    6       1     bits per coded float
+    6       1     bits per coded float; of tokens, their number
     7       1     flags of the codec
     8       4     fingerprint of what both ends must share
     12      4     length of the head, which describes the payload

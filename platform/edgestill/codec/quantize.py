@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-_LARGEST_STEP = np.finfo(np.float32).max / 128
+LARGEST_STEP = np.finfo(np.float32).max / 128
 """Largest step whose every multiple is still a finite float32; larger values saturate."""
 
 
@@ -30,7 +30,7 @@ def quantize(
     """
     limit = largest_symbol(bits)
     peak = np.float32(np.max(np.abs(values), initial=0.0))
-    step = min(np.float32(peak / np.float32(limit)), np.float32(_LARGEST_STEP))
+    step = min(np.float32(peak / np.float32(limit)), np.float32(LARGEST_STEP))
     if step == 0.0:
         return np.zeros(values.shape, np.int8), np.float32(0.0)
     scaled = values / step
@@ -48,7 +48,7 @@ def dequantize(symbols: NDArray[np.int8], step: float | np.float32) -> NDArray[n
 
 def is_step(step: float | np.float32) -> bool:
     """Tell whether :func:`quantize` could have returned this step."""
-    return bool(0.0 <= step <= _LARGEST_STEP)
+    return bool(0.0 <= step <= LARGEST_STEP)
 
 
 def packed_width(count: int, bits: int) -> int:

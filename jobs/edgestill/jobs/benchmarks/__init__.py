@@ -19,6 +19,18 @@ def _allocator(*, quick: bool, quiet: bool) -> Measured:
     return measure(quick=quick, quiet=quiet)
 
 
+def _codec(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.codec.measure import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
+def _racmkd(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.racmkd import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
 def _recovery(*, quick: bool, quiet: bool) -> Measured:
     from edgestill.jobs.benchmarks.recovery import measure  # as above
 
@@ -27,6 +39,12 @@ def _recovery(*, quick: bool, quiet: bool) -> Measured:
 
 def _scale(*, quick: bool, quiet: bool) -> Measured:
     from edgestill.jobs.benchmarks.scale import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
+def _sfd(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.sfd import measure  # as above
 
     return measure(quick=quick, quiet=quiet)
 
@@ -49,12 +67,22 @@ def _telemetry(*, quick: bool, quiet: bool) -> Measured:
     return measure(quick=quick, quiet=quiet)
 
 
+def _tofc(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.tofc import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
 BENCHMARKS: Mapping[str, Benchmark] = {
     "allocator": _allocator,
+    "codec": _codec,
+    "racmkd": _racmkd,
     "recovery": _recovery,
     "scale": _scale,
+    "sfd": _sfd,
     "signals": _signals,
     "simulation": _simulation,
     "telemetry": _telemetry,
+    "tofc": _tofc,
 }
 """Every benchmark by the name that the command line takes."""
