@@ -13,6 +13,7 @@ from edgestill.jobs.benchmarks.peers import pfl_environment, sides
 from edgestill.jobs.benchmarks.peers.app.digits8 import work as shared
 from edgestill.jobs.benchmarks.peers.app.digits8.models import MODELS
 from edgestill.jobs.benchmarks.simulation_models import PREFIX
+from edgestill.jobs.benchmarks.simulation_ours import nudged
 from edgestill.jobs.benchmarks.simulation_share import lane_members
 from edgestill.jobs.benchmarks.simulation_verdict import Played, judged, largest_difference
 from edgestill.jobs.benchmarks.simulation_work import (
@@ -159,6 +160,35 @@ def test_other_parameters_are_a_claim_that_does_not_hold():
     _, claims = verdict(flower=other, pfl=played([1.0]))
     assert claims["max_abs_parameter_difference"].value == pytest.approx(2e-4)
     assert not claims["max_abs_parameter_difference"].holds
+
+
+@pytest.mark.parametrize(("moved", "holds"), [(1.5e-3, True), (2.5e-3, False)])
+def test_where_rounding_is_amplified_the_difference_is_held_against_a_control(moved, holds):
+    sides_played = {
+        "vectorized": played([1.0], arrays={"w": np.array([0.0, moved])}),
+        "nudged": played([1.0], arrays={"w": np.array([1e-3, 0.0])}),
+        "flower": played([1.0], arrays={"w": np.zeros(2)}),
+    }
+    student = Contest(name="student", devices=3, rounds=1)
+    plain = {name: played([1.0]) for name in ("vectorized", "unmodified_app", "flower", "pfl")}
+    works = {"small_cnn": plain, "student": sides_played}
+    measured = judged([TINY, student], works, {"small_cnn": SHARE})
+    claims = {claim.id: claim for claim in measured.claims}
+    assert claims["max_abs_parameter_difference"].value == pytest.approx(moved)
+    assert not claims["max_abs_parameter_difference"].holds
+    assert claims["student_difference_over_control"].value == pytest.approx(moved / 1e-3)
+    assert claims["student_difference_over_control"].holds == holds
+    assert "nudged_over_flower" not in measured.results["works"]["student"]["speedups"]
+
+
+def test_a_nudged_start_has_other_last_bits_everywhere():
+    start = {"w": np.array([1.0, -2.0, 0.0], np.float32), "s": np.array(3.0, np.float32)}
+    moved = nudged(start)
+    for name, array in start.items():
+        assert moved[name].dtype == np.float32
+        assert moved[name].shape == array.shape
+        assert (moved[name] != array).all()
+        np.testing.assert_allclose(moved[name], array, rtol=2e-7, atol=1e-44)
 
 
 def test_a_peer_that_fails_is_excused_and_a_side_of_ours_is_not():

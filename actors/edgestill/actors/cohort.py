@@ -5,10 +5,12 @@ import time
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import ray
 import torch
 from flwr.app import ConfigRecord, Context, Message
 from flwr.clientapp import ClientApp
+from numpy.typing import NDArray
 
 from edgestill.actors.envelopes import Batch, Row, pack
 from edgestill.actors.states import Buffer, Restored, StateReport
@@ -17,6 +19,8 @@ from edgestill.federation.messages import FRAME, KNOWLEDGE, SELECTION
 from edgestill.models import use_device
 
 Kinds = tuple[str, ...]
+Wanted = tuple[list[int], Kinds, NDArray[np.uint8] | None, bool]
+"""Positions, kinds, what each position counts, and whether half of the bits are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,21 +92,26 @@ class Cohort:
         """Replace selections by the selected samples, asking the fog once for each set of kinds."""
         selections = {i: s for i, m in enumerate(messages) if (s := _selection(m)) is not None}
         wanted: dict[Kinds, set[int]] = {}
-        for positions, kinds in selections.values():
+        for positions, kinds, _, _ in selections.values():
             wanted.setdefault(kinds, set()).update(positions)
         held = {
             kinds: ray.get(self._fog.knowledge.remote(sorted(positions), kinds))
             for kinds, positions in wanted.items()
         }
-        for number, (positions, kinds) in selections.items():
+        for number, (positions, kinds, relevance, lower_rate) in selections.items():
             layout, records = held[kinds]
-            frame = layout.join([records[position] for position in positions])
+            chosen = [records[position] for position in positions]
+            frame = layout.join(chosen, relevance, lower_rate=lower_rate)
             del messages[number].content[SELECTION]
             messages[number].content[KNOWLEDGE] = ConfigRecord({FRAME: frame})
 
 
-def _selection(message: Message) -> tuple[list[int], Kinds] | None:
+def _selection(message: Message) -> Wanted | None:
     record = message.content.config_records.get(SELECTION)
     if record is None:
         return None
-    return cast(list[int], record["positions"]), tuple(cast(list[str], record["kinds"]))
+    levels = cast(bytes | None, record.get("relevance"))
+    relevance = None if levels is None else np.frombuffer(levels, np.uint8)
+    kinds = tuple(cast(list[str], record["kinds"]))
+    lower_rate = bool(record.get("lower-rate", False))
+    return cast(list[int], record["positions"]), kinds, relevance, lower_rate

@@ -22,6 +22,10 @@ from edgestill.actors.work import Pace
 log = logging.getLogger(__name__)
 
 IN_FLIGHT_PER_COHORT = 2
+LONG_S = 0.25
+"""A cohort with a chunk as long gets no second one: the few milliseconds until the next comes are
+nothing beside it, and another cohort may be free sooner."""
+
 MOST_ATTEMPTS = 3
 """A chunk that outlived this many actors is cut up; a single device that did is given up."""
 
@@ -146,7 +150,8 @@ class Flights:
         for flight in self._under_way.values():
             if flight.cohort in left_s:
                 left_s[flight.cohort] += self._left_s(flight, first=not loads[flight.cohort])
-                loads[flight.cohort] += IN_FLIGHT_PER_COHORT if flight.chunk.alone else 1
+                fills = flight.chunk.alone or flight.foretold_s >= LONG_S
+                loads[flight.cohort] += IN_FLIGHT_PER_COHORT if fills else 1
         room = [cohort for cohort in left_s if loads[cohort] < IN_FLIGHT_PER_COHORT]
         return min(room, key=lambda c: (loads[c] > 0, left_s[c], c), default=None)
 

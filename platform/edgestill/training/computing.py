@@ -13,7 +13,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
+from functools import cache, partial
 from weakref import WeakKeyDictionary
 
 import torch
@@ -140,11 +140,18 @@ class _Traced:
             program = Program(partial(_of_tensors, function, self._names), examples)
             found = program.run(examples)
         except (RuntimeError, TypeError, NotImplementedError) as error:
-            log.debug("a step cannot be traced: %s", error)
+            _tell_once(str(error).strip().partition("\n")[0] or type(error).__name__)
             return expected
         if all(map(torch.equal, found, expected)):
             self._program = program
+        else:
+            _tell_once("traced, it gives other bits")
         return expected
+
+
+@cache
+def _tell_once(reason: str) -> None:
+    log.warning("steps are computed untraced, at less than half the speed: %s", reason)
 
 
 def _of_tensors(

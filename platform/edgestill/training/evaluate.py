@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from edgestill.data import Dataset
-from edgestill.models import reduce_resolution
+from edgestill.models import Compress, reduce_resolution
 from edgestill.training.batches import Samples
 
 EVALUATION_BATCH = 512
@@ -30,8 +30,9 @@ def evaluate(
     dataset: Dataset,
     indices: NDArray[np.int64],
     shares: Mapping[str, float],
+    compress: Compress = reduce_resolution,
 ) -> Score:
-    """Score a module on rows of a dataset, with the kinds and resolutions in ``shares``.
+    """Score a module on rows of a dataset, with the kinds of ``shares`` at their rates.
 
     Raises:
         ValueError: no rows.
@@ -43,7 +44,7 @@ def evaluate(
     with torch.inference_mode():
         for start in range(0, len(indices), EVALUATION_BATCH):
             samples = Samples.of(dataset, indices[start : start + EVALUATION_BATCH])
-            logits = module(reduce_resolution(samples.inputs, shares)).logits
+            logits = module(compress(samples.inputs, shares)).logits
             correct += int((logits.argmax(dim=1) == samples.labels).sum())
             loss += float(functional.cross_entropy(logits, samples.labels, reduction="sum"))
     return Score(accuracy=correct / len(indices), loss=loss / len(indices), samples=len(indices))

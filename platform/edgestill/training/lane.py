@@ -22,7 +22,7 @@ from edgestill.models import Variant
 from edgestill.training.computing import compute_for
 from edgestill.training.lane_steps import Compute, LaneSteps
 from edgestill.training.refusal import structural_refusal, tried_refusal
-from edgestill.training.schedule import Schedule, schedule
+from edgestill.training.schedule import longest_rows, schedule
 from edgestill.training.step_function import StepFunction
 from edgestill.training.work import LaneMember, Trained
 
@@ -34,8 +34,8 @@ FEW = 2
 def lane_key(member: LaneMember, training: TrainingConfig) -> Hashable:
     """Return what members of one lane have in common: variant, padded sizes, kind of training."""
     public = 0 if member.knowledge is None else len(member.knowledge)
-    dealt = schedule(len(member.samples), public, member.work, training.batch_size)
-    return _key(member, dealt, training)
+    longest = longest_rows(len(member.samples), public, member.work, training.batch_size)
+    return _key(member, longest, training)
 
 
 def train_lane(
@@ -69,11 +69,11 @@ def train_lane(
     ]
     if not members:
         return []
-    keys = {_key(one, steps, training) for one, steps in zip(members, dealt, strict=True)}
+    keys = {_key(one, steps.longest, training) for one, steps in zip(members, dealt, strict=True)}
     if len(keys) > 1:
         raise ValueError(f"members of {len(keys)} lane keys; expected those of one")
     module.train()
-    privacy, sizes = members[0].work.sample_privacy, padded_sizes(dealt[0], training)
+    privacy, sizes = members[0].work.sample_privacy, padded_sizes(dealt[0].longest, training)
     function = StepFunction(
         module,
         members[0].work.variant,
@@ -99,9 +99,9 @@ def train_lane(
     return steps(compute, slice(None), length).run()
 
 
-def padded_sizes(dealt: Schedule, training: TrainingConfig) -> tuple[int, int]:
+def padded_sizes(longest: tuple[int, int], training: TrainingConfig) -> tuple[int, int]:
     """Return the own and the public rows of each of a device's steps, filling included."""
-    own, public = dealt.longest
+    own, public = longest
     # Poisson sampling may draw more than a batch, or nothing at all.
     most = math.ceil(max(own, training.batch_size) / 4)
     return 4 * min(_quads(max(own, 1)), most), 4 * _quads(public)
@@ -120,11 +120,12 @@ def _quads(count: int) -> int:
     return power if quads else 0
 
 
-def _key(member: LaneMember, dealt: Schedule, training: TrainingConfig) -> Hashable:
+def _key(member: LaneMember, longest: tuple[int, int], training: TrainingConfig) -> Hashable:
     return (
         *_variant_key(member.work.variant),
-        padded_sizes(dealt, training),
+        padded_sizes(longest, training),
         member.work.sample_privacy,
+        member.knowledge is not None and member.knowledge.relevance is not None,
     )
 
 
@@ -142,8 +143,7 @@ def lane_refusal(module: nn.Module, member: LaneMember | None = None) -> str | N
     Without a member only what can be seen in the module's parts. With one, two small steps are also
     tried, once in a process for each variant: whether they run, and agree with the reference.
     """
-    refusal = structural_refusal(module)
-    if refusal is not None or member is None:
-        return refusal
+    if member is None:
+        return structural_refusal(module)
     key = (_variant_key(member.work.variant), member.knowledge is not None)
     return tried_refusal(module, member, key, train_lane)

@@ -167,6 +167,8 @@ class LaneSteps:
         if seen.logits is not None:
             taught_LP = rows_LS[:, self._own :] - seen.first_public  # noqa: N806
             fields["logits"] = _gathered(seen.logits, taught_LP)
+            if seen.relevance is not None:
+                fields["relevance"] = _gathered(seen.relevance, taught_LP)
             for kind, pool in seen.embeddings.items():
                 fields[f"embedding/{kind}"] = _gathered(pool, taught_LP)
         if self._private:

@@ -26,6 +26,7 @@ class Targets:
         own: B.
         logits: the teacher's, [P, K].
         embeddings: the teacher's, kind to [P, D].
+        relevance: [P], of the public rows; None when all count the same.
         present: [B + P], 1.0 for samples and 0.0 for filling; None when all are present.
     """
 
@@ -33,6 +34,7 @@ class Targets:
     own: int
     logits: Tensor | None = None
     embeddings: Mapping[str, Tensor] = field(default_factory=dict)
+    relevance: Tensor | None = None
     present: Tensor | None = None
 
 
@@ -73,6 +75,7 @@ def _distill(output: Output, targets: Targets, loss: LossConfig) -> Tensor:
         temperature=loss.temperature,
         feature_weight=loss.feature,
         present=None if present is None else present[own:],
+        relevance=targets.relevance,
     )
 
 

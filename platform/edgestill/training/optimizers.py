@@ -34,8 +34,10 @@ class StackedSgd:
 
     def step(self, parameters_LN: Tensor, gradients_LN: Tensor, taken_L: Tensor) -> None:  # noqa: N803
         """Move the first L lanes one step."""
-        velocity_LN = self._velocity_LN[: len(parameters_LN)]  # noqa: N806
-        velocity_LN.mul_(self._momentum).add_(gradients_LN)
+        velocity_LN = gradients_LN  # noqa: N806
+        if self._momentum:
+            velocity_LN = self._velocity_LN[: len(parameters_LN)]  # noqa: N806
+            velocity_LN.mul_(self._momentum).add_(gradients_LN)
         parameters_LN.add_(velocity_LN, alpha=-self._rate)
 
 

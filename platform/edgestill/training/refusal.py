@@ -42,13 +42,13 @@ def structural_refusal(module: nn.Module) -> str | None:
 def tried_refusal(
     module: nn.Module, member: LaneMember, key: Hashable, train_together: Trainer
 ) -> str | None:
-    """Return why two small steps of a member fail in a lane, or differ from the reference's.
+    """Return why a model's parts rule lanes out, or why two small steps fail in one or differ.
 
     Tried once in a process for each module and ``key``.
     """
     tried = _TRIED.setdefault(module, {})
     if key not in tried:
-        tried[key] = _trial(module, _small(member), train_together)
+        tried[key] = structural_refusal(module) or _trial(module, _small(member), train_together)
     return tried[key]
 
 

@@ -10,6 +10,8 @@ from edgestill.training.work import LocalWork
 
 Rows = NDArray[np.int64]
 
+_NOBODY: Rows = np.empty(0, np.int64)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
@@ -46,8 +48,16 @@ def schedule(own: int, public: int, work: LocalWork, batch_size: int) -> Schedul
             own_rows += batches(own, steps, rng)
         else:
             own_rows += [np.flatnonzero(rng.random(own) < 1.0 / steps) for _ in range(steps)]
-        public_rows += batches(public, steps, rng)
+        public_rows += batches(public, steps, rng) if public else [_NOBODY] * steps
     return Schedule(own=tuple(own_rows), public=tuple(public_rows))
+
+
+def longest_rows(own: int, public: int, work: LocalWork, batch_size: int) -> tuple[int, int]:
+    """Return the most own and the most public rows of any step, drawing no order if need be."""
+    if work.sample_privacy is not None:
+        return schedule(own, public, work, batch_size).longest
+    steps = steps_per_epoch(own, batch_size)
+    return -(-own // steps), -(-public // steps)
 
 
 def steps_per_epoch(own: int, batch_size: int) -> int:

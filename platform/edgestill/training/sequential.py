@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from edgestill.config import LossConfig, TrainingConfig
 from edgestill.knowledge import KnowledgeBatch
-from edgestill.models import Arrays, Variant, load_arrays, reduce_resolution
+from edgestill.models import Arrays, Variant, load_arrays
 from edgestill.training.augmentation import augmented
 from edgestill.training.batches import Samples
 from edgestill.training.interception import Interception
@@ -92,9 +92,7 @@ class _Device:
             if name in work.variant.shapes
         }
         self._anchors = [parameter.detach().clone() for parameter in self.parameters.values()]
-        self._own = Samples(
-            inputs=reduce_resolution(samples.inputs, work.variant.shares), labels=samples.labels
-        )
+        self._own = Samples(inputs=work.variant.seen(samples.inputs), labels=samples.labels)
         self._public = _Public(knowledge, work.variant) if knowledge else None
         self._budget = torch.tensor(budget_of(work.variant, work.pressure))
 
@@ -182,9 +180,11 @@ class _Public:
 
     def __init__(self, knowledge: KnowledgeBatch, variant: Variant) -> None:
         inputs = {kind: torch.from_numpy(array) for kind, array in knowledge.inputs.items()}
-        self.inputs = reduce_resolution(inputs, variant.shares)
+        self.inputs = variant.seen(inputs)
         self.labels = torch.from_numpy(knowledge.labels)
         self.logits = torch.from_numpy(knowledge.logits)
+        given = knowledge.relevance
+        self.relevance = None if given is None else torch.from_numpy(given)
         self.embeddings = {
             kind: torch.from_numpy(knowledge.embeddings[kind]) for kind in self.inputs
         }
@@ -200,5 +200,6 @@ class _Public:
             own=len(labels),
             logits=self.logits[picked],
             embeddings={kind: table[picked] for kind, table in self.embeddings.items()},
+            relevance=None if self.relevance is None else self.relevance[picked],
         )
         return inputs, targets

@@ -58,7 +58,8 @@ class StepFunction:
             fields: ``parameters`` [L, N], ``buffers`` [L, ...], ``weights`` [L, Q], ``budget`` [L],
                 ``keys`` [L, 2], ``present``, ``identities`` and ``labels`` [L, S], ``input/KIND``
                 [L, S, ...], and with public samples ``logits`` [L, P, K], ``embedding/KIND``
-                [L, P, D]; under private training ``noise`` [L, N] and ``share`` [L].
+                [L, P, D], and ``relevance`` [L, P] where samples have it; under private training
+                ``noise`` [L, N] and ``share`` [L].
         """
         if self._clip_norm is not None:
             return self._private(fields)
@@ -129,6 +130,7 @@ class StepFunction:
                 own=own,
                 logits=seen.get("logits"),
                 embeddings=_below(seen, "embedding/"),
+                relevance=seen.get("relevance"),
                 present=seen["present"],
             )
             terms = loss_terms(output, targets, self._variant, seen["budget"], self._loss)
@@ -143,7 +145,7 @@ class StepFunction:
 
 
 _BY_ROW = ("present", "identities", "labels")
-_PUBLIC = ("logits", "noise", "share")
+_PUBLIC = ("logits", "relevance", "noise", "share")
 
 
 def _below(fields: Fields, prefix: str) -> Fields:

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgestill.models import reduce_resolution
 from edgestill.training.schedule import Rows, Schedule
 from edgestill.training.streams import AUGMENTATION, FORWARD, step_key
 from edgestill.training.work import LaneMember
@@ -27,6 +26,7 @@ class Tables:
         labels: [all samples].
         logits: the teacher's, [all public samples, K]; None where no device has any.
         embeddings: the teacher's, kind to [all public samples, D].
+        relevance: [all public samples]; None where all count the same.
         first_public: number of own samples in the pool.
         rows_TLS: int64 into the pool; the filling repeats a device's first sample.
         present_TLS: 1.0, and 0.0 for filling.
@@ -38,6 +38,7 @@ class Tables:
     labels: Tensor
     logits: Tensor | None
     embeddings: dict[str, Tensor]
+    relevance: Tensor | None
     first_public: int
     rows_TLS: Tensor  # noqa: N815 - shape letters
     present_TLS: Tensor  # noqa: N815 - shape letters
@@ -69,14 +70,17 @@ def tables(
     }
     labels = [one.samples.labels for one in members] + [torch.from_numpy(b.labels) for b in batches]
     kinds = variant.shares if batches else ()
+    # All members of a lane have it, or none.
+    relevance = [batch.relevance for batch in batches if batch.relevance is not None]
     rows, present, identities = _dealt(schedules, places, sizes, own, public)
     return Tables(
-        inputs=reduce_resolution(inputs, variant.shares),
+        inputs=variant.seen(inputs),
         labels=torch.cat(labels).to(device),
         logits=_stacked([batch.logits for batch in batches], device) if batches else None,
         embeddings={
             kind: _stacked([batch.embeddings[kind] for batch in batches], device) for kind in kinds
         },
+        relevance=_stacked(relevance, device) if relevance else None,
         first_public=sum(own),
         rows_TLS=torch.from_numpy(rows).to(device),
         present_TLS=torch.from_numpy(present).to(device),
@@ -114,6 +118,8 @@ def _dealt(
                     (0, own_starts[device], taken),
                     (sizes[0], public_starts[device], taught),
                 ):
+                    if not len(picked):
+                        continue
                     side = slice(first, first + len(picked))
                     rows[step, place, side] = number + picked
                     present[step, place, side] = 1.0

@@ -21,6 +21,7 @@ from lane_members import (
 
 from edgestill.config import LossConfig
 from edgestill.training import SamplePrivacy, computing, lane_key, train_lane
+from edgestill.training.schedule import longest_rows, schedule
 
 CONVOLUTIONAL = family_of(Convolutional)
 PRIVACY = SamplePrivacy(clip_norm=0.7, noise_multiplier=0.4)
@@ -149,6 +150,16 @@ def test_a_key_depends_on_the_shape_of_the_work_only():
         member(1, 9, public=4, sample_privacy=PRIVACY),
     ):
         assert lane_key(other, training) != key
+
+
+@pytest.mark.parametrize("privacy", [None, PRIVACY])
+def test_the_longest_step_is_known_as_it_will_be_dealt(privacy):
+    work = member(1, 9, sample_privacy=privacy).work
+    for own in (1, 5, 16, 17, 40):
+        for public in (0, 1, 3, 50):
+            dealt = schedule(own, public, work, 8)
+            assert longest_rows(own, public, work, 8) == dealt.longest
+            assert sum(map(len, dealt.public)) == public * work.epochs
 
 
 def test_no_operation_of_the_student_runs_device_by_device():

@@ -2,6 +2,7 @@
 
 import torch
 
+from edgestill.training import computing
 from edgestill.training.program import Program
 
 
@@ -46,3 +47,32 @@ def test_gradients_taken_inside_are_traced():
     program = Program(gradient, [torch.randn(9)])
     x = torch.randn(9)
     assert torch.equal(program.run([x])[0], gradient(x)[0])
+
+
+def test_a_pooled_gradient_that_lies_otherwise_than_the_values_gives_the_same_bits():
+    def gradient(x):
+        leaf = x.detach().requires_grad_()
+        # Flattened, its gradient comes back channels first.
+        pooled = torch.nn.functional.max_pool2d(leaf.relu(), 2).flatten(1)
+        return list(torch.autograd.grad((pooled.sin() * pooled).sum(), [leaf]))
+
+    def drawn():
+        return torch.randn(3, 5, 4, 6).contiguous(memory_format=torch.channels_last)
+
+    program = Program(gradient, [drawn()])
+    for _ in range(2):
+        x = drawn()
+        assert torch.equal(program.run([x])[0], gradient(x)[0])
+
+
+def test_what_cannot_be_traced_is_computed_all_the_same_and_told_once(caplog):
+    def by_value(fields):
+        scale = 2.0 if float(fields["weights"].sum()) > 1.0 else 3.0
+        return fields["weights"] * scale, fields["weights"]
+
+    fields = {"weights": torch.ones(2, 4)}
+    for _ in range(2):
+        traced = computing._Traced()
+        for _ in range(2):
+            assert torch.equal(traced(by_value, fields)[0], torch.full((2, 4), 2.0))
+    assert caplog.text.count("computed untraced") == 1

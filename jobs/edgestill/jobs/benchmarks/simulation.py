@@ -34,9 +34,13 @@ the most, is compared in the full form alone; the claim names the works that it 
 SIDES = {
     "small_cnn": ("vectorized", "sequential", "unmodified_app", "flower", "pfl"),
     "mlp": ("vectorized", "unmodified_app", "flower", "pfl"),
-    "student": ("vectorized", "flower"),
+    "student": ("vectorized", "nudged", "flower"),
 }
-"""Who plays which work; pfl has no distillation, and there Flower's engine runs our own app."""
+"""Who plays which work; pfl has no distillation, and there Flower's engine runs our own app.
+
+The student's rounds amplify rounding: ``nudged`` is the reference trainer from a start that differs
+in the last bit of each number, and shows by how much.
+"""
 
 ROUND_WITHIN_S = 300.0
 

@@ -1,6 +1,7 @@
 """A program: one side of the contest, our fleet as a run has it, which plays in turns.
 
-Usage: simulation_ours FOLDER, where ``config.yaml`` lies, and ``teacher`` if there is one.
+Usage: simulation_ours FOLDER [nudged], where ``config.yaml`` lies, and ``teacher`` if there is one.
+A nudged side begins with another last bit in each number: the control of a comparison.
 """
 
 import sys
@@ -27,6 +28,8 @@ from edgestill.jobs.benchmarks.peers.app.digits8.turns import Turns, leave
 from edgestill.jobs.benchmarks.simulation_models import PREFIX
 from edgestill.models import Arrays
 from edgestill.telemetry import MetricStore
+
+FARTHEST = np.array([-np.inf, np.inf], np.float32)
 
 
 class InTurns:
@@ -63,7 +66,16 @@ def plain_names(arrays: Arrays) -> Arrays:
     return {name.removeprefix(PREFIX): np.asarray(array) for name, array in arrays.items()}
 
 
-def main(folder: Path) -> None:
+def nudged(arrays: Arrays) -> Arrays:
+    """Return arrays whose numbers were moved to the next float32, up or down by lot."""
+    rng = np.random.default_rng(0)
+    return {
+        name: np.asarray(np.nextafter(array, rng.choice(FARTHEST, np.shape(array))))
+        for name, array in arrays.items()
+    }
+
+
+def main(folder: Path, *, control: bool) -> None:
     """Play all rounds of the configuration in ``folder`` and leave the final arrays there."""
     config = load(folder / "config.yaml")
     world = world_of(config)
@@ -89,6 +101,8 @@ def main(folder: Path) -> None:
             knowledge_at_fog=name is not None,
         )
         coordinator = Coordinator(RayGrid(pool, config.fleet.devices), around)
+        if control:
+            coordinator.state.arrays = nudged(coordinator.state.arrays)
         observer.begin()
         leave(folder, plain_names(coordinator.run().arrays))
 
@@ -105,4 +119,4 @@ def _teacher(config: RunConfig, world: World, folder: Path) -> tuple[str | None,
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), control="nudged" in sys.argv[2:])

@@ -26,7 +26,7 @@ from edgestill.jobs.benchmarks.simulation_work import (
 
 CORES = os.cpu_count() or 1
 APP = Path(app.__path__[0])
-OURS = ("vectorized", "sequential", "unmodified_app")
+OURS = ("vectorized", "sequential", "nudged", "unmodified_app")
 PEERS = ("flower", "pfl")
 RUN_APP = (
     "import sys, pathlib, edgestill.jobs.flower as f; "
@@ -75,7 +75,7 @@ def start(name: str, prepared: Prepared) -> Side:
     folder = prepared.folder / name
     folder.mkdir()
     config = prepared.config
-    if name == "sequential":
+    if name in ("sequential", "nudged"):
         engine = config.engine.model_copy(update={"trainer": "sequential"})
         config = config.model_copy(update={"engine": engine})
     (folder / "config.yaml").write_text(dump(config), encoding="utf-8")
@@ -104,7 +104,8 @@ def _command(name: str, prepared: Prepared, folder: Path) -> Sequence[str]:
         return [sys.executable, "-m", f"{modules}.simulation_engine", str(folder), str(CORES)]
     if name in commands:
         return commands[name]()
-    return [sys.executable, "-m", f"{modules}.simulation_ours", str(folder)]
+    command = [sys.executable, "-m", f"{modules}.simulation_ours", str(folder)]
+    return [*command, "nudged"] if name == "nudged" else command
 
 
 def _teach(world: World, folder: Path) -> None:

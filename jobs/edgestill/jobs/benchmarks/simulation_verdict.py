@@ -31,6 +31,16 @@ Arrays = Mapping[str, NDArray[np.float32]]
 UNKNOWN = float("nan")
 MAIN_WORK = "small_cnn"
 
+CONTROL, REFERENCE = "nudged", "flower"
+"""The reference trainer from a start with other last bits, and from the common one."""
+
+CONTROL_TARGET = 2.0
+CONTROL_REASON = (
+    "training the student amplifies rounding: the reference in float64, or from a start moved by "
+    "one unit in the last place, ends as far from the reference in float32 as the lanes do; "
+    "after one round they agree to 1e-5"
+)
+
 SHARE_TARGET = 0.1
 SHARE_REASON = (
     "between the products lie pooling, activations, the loss and the optimiser's step, bound by "
@@ -86,6 +96,7 @@ def judged(
             "learning_rate": LEARNING_RATE,
             "lane_of_the_share": LANE,
             "share_target_reason": SHARE_REASON,
+            "control_reason": CONTROL_REASON,
             **SETTING,
         },
         results={"works": works, "matrix_products": shares},
@@ -113,18 +124,26 @@ def _difference(left: Arrays, right: Arrays) -> float:
 def _figures(contest: Contest, played: Mapping[str, Played]) -> dict[str, Any]:
     """Return a contest's rates by side, ratios of ours over the peers, and the difference."""
     rates = {name: one.rates(contest.devices) for name, one in played.items()}
-    finished = [one.arrays for one in played.values() if one.reason is None]
-    difference = largest_difference(finished)
+    finished = {name: one.arrays for name, one in played.items() if one.reason is None}
+    compared = [arrays for name, arrays in finished.items() if name != CONTROL]
+    control = [finished[name] for name in (CONTROL, REFERENCE) if name in finished]
     return {
         "sides": {name: _side(one, rates[name]) for name, one in played.items()},
         "speedups": {
             f"{ours}_over_{peer}": _ratio(rates[ours], rates[peer])
             for ours in played
             for peer in ("flower", "pfl")
-            if ours not in ("flower", "pfl") and peer in played and played[peer].reason is None
+            if ours not in ("flower", "pfl", CONTROL)
+            and peer in played
+            and played[peer].reason is None
         },
-        "max_abs_parameter_difference": difference if np.isfinite(difference) else None,
+        "max_abs_parameter_difference": _finite(largest_difference(compared)),
+        "control_max_abs_parameter_difference": _finite(largest_difference(control)),
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _side(one: Played, rates: Sequence[float]) -> dict[str, Any]:
@@ -163,6 +182,11 @@ def _claims(
     differences = [one["max_abs_parameter_difference"] for one in works.values()]
     difference = UNKNOWN if None in differences else max(differences)
     share = float(shares[MAIN_WORK]["share_of_batched_product"])
+    controlled = [
+        at_most(f"{name}_difference_over_control", ratio, CONTROL_TARGET, "times the control's")
+        for name, one in works.items()
+        if (ratio := _over_control(one)) is not None
+    ]
     return [
         at_least("speedup_vs_flower", flower, 20.0, "times"),
         at_least("speedup_vs_flower_stretch", flower, 40.0, "times"),
@@ -170,8 +194,16 @@ def _claims(
         at_least("speedup_vs_flower_unmodified_app", app, 3.0, "times"),
         at_least("speedup_vs_flower_unmodified_app_stretch", app, 6.0, "times"),
         at_most("max_abs_parameter_difference", difference, 1e-4, f"over {', '.join(works)}"),
+        *controlled,
         at_least("lane_matmul_share", share, SHARE_TARGET, "of the products' rate"),
     ]
+
+
+def _over_control(figures: Mapping[str, Any]) -> float | None:
+    """Return by how much sides differ, over what other last bits do; None without a control."""
+    control = figures["control_max_abs_parameter_difference"]
+    difference = figures["max_abs_parameter_difference"]
+    return None if not control or difference is None else float(difference / control)
 
 
 def _table(contests: Sequence[Contest], works: Mapping[str, Mapping[str, Any]]) -> ResultTable:

@@ -83,17 +83,18 @@ class Aggregate:
         Raises:
             RunError: a value is too large to be summed, or not a number.
         """
+        # All arrays in one go: most are so small that to call numpy takes longer than to compute.
+        flat = np.concatenate([np.zeros(0), *(delta.ravel() for delta in update.delta.values())])
+        flat *= update.examples * share
+        np.rint(flat * 2.0**FRACTION_BITS, out=flat)
+        magnitude = float(np.max(np.abs(flat), initial=0.0))
+        _refuse_overflow(magnitude)
+        values, start = flat.astype(np.int64), 0
         sums: dict[BlockKey, NDArray[np.int64]] = {}
-        magnitude = 0
         for name, delta in update.delta.items():
-            weighted = delta.astype(np.float64) * (update.examples * share)
-            values = np.rint(weighted * 2.0**FRACTION_BITS)
-            largest = float(np.max(np.abs(values), initial=0.0))
-            _refuse_overflow(largest)
-            magnitude = max(magnitude, int(largest))
-            # Of a scalar, numpy's rint leaves a number and no array.
-            sums[name, delta.shape] = np.asarray(values, np.int64)
-        return cls(sums, dict.fromkeys(sums, update.examples), magnitude, 1)
+            sums[name, delta.shape] = values[start : start + delta.size].reshape(delta.shape)
+            start += delta.size
+        return cls(sums, dict.fromkeys(sums, update.examples), int(magnitude), 1)
 
     def __add__(self, other: "Aggregate") -> "Aggregate":
         """Return the sum of both; neither is changed.

@@ -97,12 +97,16 @@ class ModelVersion:
         """Return what the device will make of it; its knowledge has a frame around it more."""
         samples, source = len(selection.positions), self.step.dispatcher.source
         kinds = tuple(participant.allocation.modalities)
+        sample_bytes = 0
+        if samples:
+            layout = source.layout(kinds)
+            sample_bytes = layout.coarse_bytes if selection.lower_rate else layout.record_bytes
         return plan(
             self.step.dispatcher.world,
             participant.device,
             participant.allocation,
             participant.vitals,
             model_bytes=self.frames.size_bytes(participant.allocation),
-            knowledge_bytes=samples * source.layout(kinds).record_bytes if samples else 0,
+            knowledge_bytes=samples * sample_bytes,
             knowledge_samples=samples,
         )

@@ -27,13 +27,13 @@ from edgestill.federation.coordination.checkpoint import Checkpoint
 from edgestill.federation.coordination.conditions import Conditions
 from edgestill.federation.coordination.exports import (
     export_decision,
-    export_hello,
     export_privacy,
     export_signals,
     export_vitals,
 )
 from edgestill.federation.coordination.forecasting import Forecaster
 from edgestill.federation.coordination.ledger import RoundBooks
+from edgestill.federation.coordination.reception import Reception
 from edgestill.federation.coordination.run_state import (
     Part,
     RunState,
@@ -45,8 +45,7 @@ from edgestill.federation.device.kept import check_resumable
 from edgestill.federation.device.own_eyes import from_metrics, with_eyes
 from edgestill.federation.local_grid import FleetGrid
 from edgestill.federation.roster.chooser import Chooser
-from edgestill.federation.roster.hello import NOBODY, Greeter, Heard, members_of
-from edgestill.federation.roster.members import Devices
+from edgestill.federation.roster.hello import members_of
 from edgestill.federation.rounds.outgoing import Dispatcher
 from edgestill.federation.rounds.played import Played
 from edgestill.federation.rounds.synchronous import SynchronousRounds
@@ -88,14 +87,7 @@ class Coordinator:
         self._forecaster: Forecaster | None = None
         self._strategy = make_strategy(self._config.federation)
         self.members = members_of(grid, self._config.fleet.devices)
-        self._greeter = Greeter(
-            grid=grid,
-            members=self.members,
-            projection=surroundings.source.projection(),
-            fingerprint=self._world.fingerprint,
-            timeout_s=self._config.federation.timeout_s,
-        )
-        self._unanswered = NOBODY
+        self._reception = Reception(grid, surroundings, self.members, self._fleet)
         self._chooser = Chooser(self._config, self._fleet)
         self._rounds = self._make_rounds()
         self._parts: dict[str, Part] = {"chooser": self._chooser, "rounds": self._rounds}
@@ -117,9 +109,9 @@ class Coordinator:
                 resume_from, self._fleet, self._strategy, store, self.members, self._parts
             )
         if not isinstance(self._grid, FleetGrid):
-            self._introduce(self._greeter.meet())
+            self._reception.meet()
         if self._config.allocation.policy in FORESEEING:
-            self._greet(self._fleet.panel())
+            self._reception.greet(self._fleet.panel())
             self._forecaster = Forecaster(self._world, self._around.source, self.members)
         while self.state.round_number < self._config.federation.rounds:
             with log_fields(round_number=self.state.round_number + 1):
@@ -149,13 +141,13 @@ class Coordinator:
             fleet=self._fleet,
             members=self.members,
             chooser=self._chooser,
-            greet=self._greet,
+            greet=self._reception.greet,
             started=self._around.observer.round_started,
         )
 
     def _play(self, round_number: int) -> None:
         started = time.perf_counter()
-        self._unanswered = NOBODY
+        self._reception.forget()
         decision = self._decide(round_number)
         played = self._rounds.play(round_number, decision.allocations, self.state.arrays)
         collected, duration_s = played.collected, self._take(round_number, played)
@@ -185,21 +177,6 @@ class Coordinator:
                 self._score(round_number, "validation").loss,
             )
         self._enter(books)
-
-    def _greet(self, devices: Devices) -> None:
-        """Ask those of some devices who have not said hello."""
-        heard = self._greeter.greet(devices)
-        if heard.reason:
-            self._unanswered = heard
-        self._introduce(heard)
-
-    def _introduce(self, heard: Heard) -> None:
-        """Count what hellos took on the links, and take the readings of real devices."""
-        store, projection = self._around.store, self._greeter.projection
-        export_hello(store, self._fleet, self.members, heard.devices, len(projection))
-        for device in heard.devices.tolist():
-            if (vitals := self.members.vitals_of(device)) is not None:
-                self._fleet.report(device, vitals)
 
     def _enter(self, books: RoundBooks) -> None:
         """Put a finished round into the metrics, the log and the report."""
@@ -248,10 +225,11 @@ class Coordinator:
         """Take the server's step from what came back; give the virtual time that it took."""
         self.state.selected_classes += played.class_counts
         if not played.participants:
-            if self._unanswered.reason:
+            unanswered = self._reception.unanswered
+            if unanswered.reason:
                 raise RunError(
-                    f"round {round_number}: none of {self._unanswered.asked} devices answered: "
-                    f"{self._unanswered.reason}"
+                    f"round {round_number}: none of {unanswered.asked} devices answered: "
+                    f"{unanswered.reason}"
                 )
             log.warning("no device can take part; waiting %.0f virtual s", IDLE_WAIT_S)
             return IDLE_WAIT_S

@@ -29,19 +29,16 @@ from edgestill.allocation import (
     precision,
 )
 from edgestill.allocation.forecast import Floats
-from edgestill.codec import frame_bound_bytes
-from edgestill.federation.device.kept import shared_shapes
+from edgestill.federation.coordination.nominal import nominal_rates, option_load
 from edgestill.federation.messages import DONE
 from edgestill.federation.roster.members import Member
 from edgestill.federation.sources import KnowledgeSource
 from edgestill.federation.table import FigureTable
 from edgestill.federation.world import World
-from edgestill.fleet import DeviceProfile, Vitals, Work, spend
+from edgestill.fleet import DeviceProfile
 
 REPRESENTATIVES = 8
 """A group's devices are stood for by this many quantiles of their numbers of samples."""
-
-_UNIT = 10**9
 
 
 class Forecaster:
@@ -64,7 +61,7 @@ class Forecaster:
         self._samples = (
             0 if config.knowledge.selection == "none" else (config.knowledge.samples_per_round)
         )
-        loads = [_load(world, source, option, self._samples) for option in self._options]
+        loads = [option_load(world, source, option, self._samples) for option in self._options]
         self._flops_o, self._down_o, self._up_o = np.array(loads, float).T
         self._epochs_o = np.array([option.epochs for option in self._options], float)
         self._level_o = [option.level.severity for option in self._options]
@@ -90,7 +87,7 @@ class Forecaster:
         """Return what each option would take of each group and bring under these signals."""
         rates = np.array(
             [
-                _rates(*one)
+                nominal_rates(*one)
                 for one in zip(self._profiles, map(signals.get, self._groups), strict=True)
             ]
         )
@@ -176,7 +173,7 @@ class Forecaster:
         rows: FigureTable,
         utility_per_sample: float,
     ) -> Observed:
-        flop_s, down_s, up_s, fixed_s = _rates(profile, signals)
+        flop_s, down_s, up_s, fixed_s = nominal_rates(profile, signals)
         done = _column(rows, "done-ratio")
         down = _column(rows, "downlink-model-bytes") + _column(rows, "downlink-knowledge-bytes")
         sending = down_s * down * done + up_s * _column(rows, "uplink-update-bytes")
@@ -208,19 +205,6 @@ def _worth(option: Allocation) -> float:
     return epoch_gain(option.epochs) * precision(option.bits)
 
 
-def _load(
-    world: World, source: KnowledgeSource, option: Allocation, samples: int
-) -> tuple[float, float, float]:
-    """Return the operations of one sample once, and the bytes down and up, of an option."""
-    variant = world.family.variant(option.modalities, option.width)
-    travelling = shared_shapes(world.config.training, variant.shapes)
-    down = frame_bound_bytes(travelling, bits=world.config.federation.downlink_bits)
-    if samples:
-        down += samples * source.layout(tuple(option.modalities)).record_bytes
-    up = frame_bound_bytes(travelling, bits=option.bits)
-    return float(variant.cost.training_flops(1)), float(down), float(up)
-
-
 def _examples(
     world: World, members: Mapping[int, Member]
 ) -> tuple[dict[str, list[int]], list[float]]:
@@ -236,32 +220,6 @@ def _examples(
             by_group[group.name] = examples
             devices_g.append(len(world.fleet.members(group.name)) * len(examples) / len(panel))
     return by_group, devices_g
-
-
-def _rates(
-    profile: DeviceProfile, signals: GroupSignals | None
-) -> tuple[float, float, float, float]:
-    """Return the nominal seconds of one operation, of a byte down and up, and of the round trips.
-
-    Under the group's load and temperature, over the profile's whole link.
-    """
-    cpu, heat_c = (None, None) if signals is None else (signals.cpu_ratio, signals.temperature_c)
-    vitals = Vitals(
-        cpu_ratio=0.0 if cpu is None else cpu,
-        free_memory_bytes=profile.memory_bytes,
-        battery_ratio=1.0,
-        temperature_c=profile.ambient_c if heat_c is None else heat_c,
-        bandwidth_ratio=1.0,
-        available=True,
-    )
-    work = Work(flops=_UNIT, downlink_bytes=_UNIT, uplink_bytes=_UNIT, memory_bytes=0.0)
-    spent, wait_s = spend(profile, vitals, work), profile.round_trip_s
-    return (
-        spent.compute_s / _UNIT,
-        (spent.downlink_s - wait_s) / _UNIT,
-        (spent.uplink_s - wait_s) / _UNIT,
-        2.0 * wait_s,
-    )
 
 
 def _column(rows: FigureTable, key: str) -> Floats:

@@ -99,13 +99,18 @@ def from_checkpoint(
     for name, part in parts.items():
         part.restore(_below(name, checkpoint.arrays), plain["parts"][name])
     return RunState(
-        arrays=_below("model", checkpoint.arrays),
+        arrays=model_of(checkpoint),
         round_number=checkpoint.round_number,
         decision=None if plain["decision"] is None else Decision.from_plain(plain["decision"]),
         experience=Experience.from_plain(plain["experience"]),
         rows=list(plain["rows"]),
         selected_classes=np.array(plain["selected_classes"], np.int64),
     )
+
+
+def model_of(checkpoint: Checkpoint) -> Arrays:
+    """Return the global model of a checkpoint, without taking the run up."""
+    return _below("model", checkpoint.arrays)
 
 
 def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

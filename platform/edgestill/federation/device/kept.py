@@ -30,6 +30,8 @@ class Kept:
     @classmethod
     def of(cls, context: Context) -> "Kept":
         """Read what a node kept."""
+        if not len(context.state):
+            return cls()
         return cls(personal=_read(context, PERSONAL), optimizer=_read(context, OPTIMIZER))
 
     def write(self, context: Context) -> None:
