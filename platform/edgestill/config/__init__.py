@@ -6,12 +6,14 @@ from edgestill.config.allocation import (
     LevelConfig,
     LevelsConfig,
     SignalsConfig,
+    StagesConfig,
     ThresholdsConfig,
 )
 from edgestill.config.fleet import FleetConfig, GroupConfig, TraceConfig
 from edgestill.config.learning import (
     AugmentationConfig,
     DataConfig,
+    EvaluationConfig,
     KnowledgeConfig,
     LossConfig,
     PartitionConfig,
@@ -37,6 +39,7 @@ __all__ = [
     "BudgetConfig",
     "DataConfig",
     "EngineConfig",
+    "EvaluationConfig",
     "FederationConfig",
     "FleetConfig",
     "GroupConfig",
@@ -50,6 +53,7 @@ __all__ = [
     "PrivacyConfig",
     "RunConfig",
     "SignalsConfig",
+    "StagesConfig",
     "StudentConfig",
     "SummaryConfig",
     "TeacherConfig",

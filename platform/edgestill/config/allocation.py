@@ -15,16 +15,33 @@ from edgestill.config.section import (
 )
 
 Bounds = tuple[float, float, float]
+AudioStage = Literal["resolution", "bands", "spectral", "temporal", "temporal_spectral"]
 
 
 class LevelConfig(Section):
-    """What a level lets a device spend. ``modalities`` maps kind to the share of its input kept."""
+    """What a level lets a device spend. ``modalities`` maps kind to its stage's rate."""
 
     modalities: dict[ModalityKind, Share]
     width: Share
     bits: Literal[4, 8, 16, 32]
     epochs: int = Field(ge=1)
     participation: Ratio = 1.0
+
+
+class StagesConfig(Section):
+    """How each modality is compressed to the rate that a level gives it (``levels.*.modalities``).
+
+    After RA-CMKD (Cherian & Manoov, "Modality-Specific Compression"). ``resolution`` pools, for the
+    image along both axes. Audio: ``bands`` keeps the bands that vary most over the public part,
+    ``spectral`` the strongest coefficients of each sample's cosine transform, ``temporal`` takes
+    frames that hardly differ as one, ``temporal_spectral`` does both. Sensor: ``statistics`` are
+    means and deviations of windows, ``components`` the leading principal components of the public
+    part.
+    """
+
+    visual: Literal["resolution"] = "resolution"
+    audio: AudioStage = "resolution"
+    sensor: Literal["resolution", "statistics", "components"] = "resolution"
 
 
 class LevelsConfig(Section):
@@ -131,6 +148,7 @@ class AllocationConfig(Section):
     level: LevelName = "high"
     safe_level: LevelName = "critical"
     levels: LevelsConfig = LevelsConfig()
+    stages: StagesConfig = StagesConfig()
     thresholds: ThresholdsConfig = ThresholdsConfig()
     budget: BudgetConfig = BudgetConfig()
     signals: SignalsConfig = SignalsConfig()

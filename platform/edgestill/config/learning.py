@@ -24,13 +24,21 @@ class PartitionConfig(Section):
 class DataConfig(Section):
     """Which dataset, in which layout, dealt in which way.
 
-    ``name`` is ``av_digits`` (bundled) or any label when ``path`` names a folder. ``layout`` says
-    how the folder is laid out: ``manifest`` (a manifest.yaml), or a published layout.
+    ``name`` is ``av_digits``, ``affect`` or ``photo_digits`` (bundled), or any label when ``path``
+    names a folder. ``layout`` says how the folder is laid out: ``manifest`` (a manifest.yaml), or a
+    published one.
     """
 
     name: str = "av_digits"
     path: Path | None = None
-    layout: Literal["manifest", "multibench_avmnist", "written_spoken_digits"] = "manifest"
+    layout: Literal[
+        "manifest",
+        "multibench_avmnist",
+        "written_spoken_digits",
+        "crema_d",
+        "ravdess",
+        "cifar10_binary",
+    ] = "manifest"
     partition: PartitionConfig = PartitionConfig()
 
 
@@ -78,6 +86,19 @@ class TrainingConfig(Section):
     keep_optimizer: bool = False
 
 
+class EvaluationConfig(Section):
+    """What each device tests its student on by itself, after the last round.
+
+    ``held_out_share`` of each device's samples (of each user's last ones, under partition kind
+    ``user``) is never trained on. On these the global student is compared with a personal one: the
+    global one trained on by the device, on its own samples and knowledge, for ``personal_epochs``.
+    With a share of 0 nothing is held out or compared.
+    """
+
+    held_out_share: float = Field(default=0.0, ge=0.0, le=0.9)
+    personal_epochs: int = Field(default=5, ge=1)
+
+
 class SummaryConfig(Section):
     """What a device tells the cloud about its data, once: clipped, noised, accounted."""
 
@@ -98,11 +119,21 @@ class LossConfig(Section):
 
 
 class KnowledgeConfig(Section):
-    """Which of the teacher's public samples a device distils from, each round."""
+    """Which of the teacher's public samples a device distils from, each round.
 
+    With ``fit_link`` and a ``federation.deadline_s`` a device on a slow link is sent its samples at
+    half of their bits, and fewer of them if it must be, so that they arrive in time.
+
+    ``subspace`` says in what the teacher's features are told: each kind in its ``own`` principal
+    components, or all kinds in one ``shared`` space, weighed by how far they agree
+    (RA-CMKD's alignment).
+    """
+
+    subspace: Literal["own", "shared"] = "own"
     selection: Literal["relevance", "all", "random", "reversed", "none"] = "relevance"
     samples_per_round: int = Field(default=64, ge=1)
     keep_ratio: Share = 1.0
-    relevance_temperature: Positive = 0.5
+    relevance_temperature: Positive = 0.2
+    fit_link: bool = False
     summary: SummaryConfig = SummaryConfig()
     loss: LossConfig = LossConfig()

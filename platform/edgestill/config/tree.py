@@ -12,6 +12,7 @@ from edgestill.config.allocation import AllocationConfig
 from edgestill.config.fleet import FleetConfig
 from edgestill.config.learning import (
     DataConfig,
+    EvaluationConfig,
     KnowledgeConfig,
     StudentConfig,
     TeacherConfig,
@@ -167,6 +168,7 @@ class RunConfig(Section):
     fleet: FleetConfig = FleetConfig()
     allocation: AllocationConfig = AllocationConfig()
     federation: FederationConfig = FederationConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     engine: EngineConfig = EngineConfig()

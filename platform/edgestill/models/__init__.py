@@ -5,7 +5,14 @@ from edgestill.models.device import training_device, use_device
 from edgestill.models.encoders import encoder
 from edgestill.models.factory import Factory, load_factory
 from edgestill.models.fusion import LateFusion, Output, student, teacher
-from edgestill.models.resolution import reduce_resolution
+from edgestill.models.pruning import prune_channels
+from edgestill.models.quantization import (
+    bake_weights,
+    exact_activations,
+    quantize_module,
+    weight_bytes,
+)
+from edgestill.models.resolution import Compress, reduce_resolution
 from edgestill.models.variant import (
     Arrays,
     ModelFamily,
@@ -17,6 +24,7 @@ from edgestill.models.variant import (
 
 __all__ = [
     "Arrays",
+    "Compress",
     "Cost",
     "Factory",
     "LateFusion",
@@ -24,14 +32,19 @@ __all__ = [
     "Output",
     "Variant",
     "arrays_of",
+    "bake_weights",
     "encoder",
+    "exact_activations",
     "leading_block",
     "load_arrays",
     "load_factory",
     "measure_cost",
+    "prune_channels",
+    "quantize_module",
     "reduce_resolution",
     "student",
     "teacher",
     "training_device",
     "use_device",
+    "weight_bytes",
 ]

@@ -46,10 +46,19 @@ class LateFusion(nn.Module):
         self.classifier = nn.Linear(embedding_size, classes)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
-        """Return the output for inputs by kind, each [B, *shape]; at least one kind."""
+        """Return the output for inputs by kind, each [B, *shape]; a kind may be missing.
+
+        Raises:
+            ValueError: all of the model's kinds are missing.
+        """
         embeddings = {
             kind: module(inputs[kind]) for kind, module in self.encoders.items() if kind in inputs
         }
+        if not embeddings:
+            raise ValueError(
+                f"no input of any kind that the model knows; expected one or more of "
+                f"{', '.join(self.encoders)}, got {', '.join(inputs) or 'none'}"
+            )
         gates = {kind: torch.sigmoid(self.gates[kind]) for kind in embeddings}
         fused = torch.stack([gates[kind] * embeddings[kind] for kind in embeddings]).sum(dim=0)
         return Output(

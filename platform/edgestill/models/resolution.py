@@ -4,9 +4,19 @@ RA-CMKD's "partial audio" and "downsampled visual" (Cherian & Manoov, results ta
 """
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from torch import Tensor
 from torch.nn import functional
+
+
+class Compress(Protocol):
+    """Makes partial modalities, by pooling or by the stages of :mod:`edgestill.codec.modality`."""
+
+    def __call__(
+        self, inputs: Mapping[str, Tensor], shares: Mapping[str, float]
+    ) -> dict[str, Tensor]:
+        """Keep the kinds named in ``shares``, each at that rate; a rate of 1 changes nothing."""
 
 
 def reduce_resolution(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from edgestill.errors import ConfigurationError
 from edgestill.models.cost import Cost, measure_cost
 from edgestill.models.factory import Factory
-from edgestill.models.resolution import reduce_resolution
+from edgestill.models.resolution import Compress, reduce_resolution
 
 Arrays = dict[str, NDArray[np.float32]]
 Shares = Mapping[str, float]
@@ -27,6 +27,7 @@ class Variant:
         shapes: name to shape of every array that training with these kinds changes.
         cost: of the whole variant on one sample, over the kinds in use.
         kind_flops: kind to the forward operations that it adds.
+        compress: makes partial modalities.
     """
 
     shares: Shares
@@ -34,15 +35,25 @@ class Variant:
     shapes: Mapping[str, tuple[int, ...]]
     cost: Cost
     kind_flops: Mapping[str, int]
+    compress: Compress = reduce_resolution
+
+    def seen(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the inputs by kind as this variant sees them."""
+        return self.compress(inputs, self.shares)
 
 
 class ModelFamily:
     """All widths and modality subsets of one factory; variants are worked out once and kept."""
 
     def __init__(
-        self, factory: Factory, modalities: Mapping[str, tuple[int, ...]], classes: int
+        self,
+        factory: Factory,
+        modalities: Mapping[str, tuple[int, ...]],
+        classes: int,
+        compress: Compress = reduce_resolution,
     ) -> None:
         self._factory = factory
+        self.compress = compress
         self.modalities = dict(modalities)
         self.classes = classes
         self._variants: dict[tuple[tuple[tuple[str, float], ...], float], Variant] = {}
@@ -108,11 +119,12 @@ class ModelFamily:
                 kind: measure_cost(module, self._sample({kind: share}, batch=1)).forward_flops
                 for kind, share in shares.items()
             },
+            compress=self.compress,
         )
 
     def _sample(self, shares: Shares, batch: int) -> dict[str, Tensor]:
         zeros = {kind: torch.zeros(batch, *self.modalities[kind]) for kind in shares}
-        return reduce_resolution(zeros, shares)
+        return self.compress(zeros, shares)
 
 
 def _touched_shapes(module: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

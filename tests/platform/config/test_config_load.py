@@ -91,6 +91,7 @@ SECTIONS = {
     "fleet": "{devices: 9}",
     "allocation": "{level: low}",
     "federation": "{rounds: 9}",
+    "evaluation": "{held_out_share: 0.5}",
     "privacy": "{update_clip_norm: 9}",
 }
 

@@ -44,6 +44,12 @@ def test_an_absent_modality_takes_away_its_evidence_and_nothing_else():
     torch.testing.assert_close(module(inputs).logits, sum(alone) + bias)
 
 
+def test_a_model_of_which_all_modalities_are_missing_says_which_it_knows():
+    module = student({"visual": SHAPES["visual"], "audio": SHAPES["audio"]}, 7)
+    with pytest.raises(ValueError, match="one or more of visual, audio, got sensor"):
+        module(batch(("sensor",)))
+
+
 def test_one_encoder_does_not_see_the_others():
     module = student(SHAPES, 7)
     embeddings = module(batch()).embeddings
