@@ -13,6 +13,7 @@ from torch import nn
 from edgestill.codec import DTYPES, pack_symbols, quantize
 from edgestill.data import Dataset
 from edgestill.errors import RunError
+from edgestill.knowledge.directions import user_means
 from edgestill.knowledge.frames import (
     AFFINE,
     EMBEDDING,
@@ -25,11 +26,13 @@ from edgestill.knowledge.frames import (
     table_dtype,
 )
 from edgestill.knowledge.projection import Projection, project, reduce_width
+from edgestill.knowledge.shared_space import reduce_together
 
 FloatArray = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
 BATCH_SIZE = 256
+PROJECTIONS = "projections"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +48,9 @@ class KnowledgeBank:
         indices: [M] into the dataset.
         logits: [M, K].
         embeddings: kind to [M, D], D being the student's width.
-        projection: of inputs, public; devices summarise their data in it.
-        projections: [M, P] of the samples' inputs.
+        projection: public; devices summarise their data in it.
+        styles: [M, P], the mean projection of the sample's user, which says more of how a user
+            differs than one sample does; the sample's own where users are not known.
     """
 
     dataset: Dataset
@@ -54,7 +58,7 @@ class KnowledgeBank:
     logits: FloatArray
     embeddings: Mapping[str, FloatArray]
     projection: Projection
-    projections: FloatArray
+    styles: FloatArray
 
     @classmethod
     def build(
@@ -65,6 +69,7 @@ class KnowledgeBank:
         projection: Projection,
         *,
         width: int,
+        shared: bool = False,
         batch_size: int = BATCH_SIZE,
     ) -> "KnowledgeBank":
         """Run the teacher over public samples, in evaluation mode and without gradients.
@@ -75,6 +80,7 @@ class KnowledgeBank:
             indices: [M] of public samples, M >= 1.
             projection: of inputs.
             width: D, of the student's embeddings.
+            shared: whether the kinds' embeddings are told in one space or each in its own.
             batch_size: samples per forward pass.
 
         Raises:
@@ -86,14 +92,18 @@ class KnowledgeBank:
         tables = {name: np.concatenate([part[name] for part in outputs]) for name in outputs[0]}
         if not all(np.isfinite(table).all() for table in tables.values()):
             raise RunError("the teacher's outputs on the public samples contain NaN or infinity")
-        logits, projections = tables.pop(LOGITS), tables.pop("projections")
+        logits, projections = tables.pop(LOGITS), tables.pop(PROJECTIONS)
         return cls(
             dataset=dataset,
             indices=indices,
             logits=logits,
-            embeddings={kind: reduce_width(table, width) for kind, table in tables.items()},
+            embeddings=(
+                reduce_together(tables, width)
+                if shared
+                else {kind: reduce_width(table, width) for kind, table in tables.items()}
+            ),
             projection=projection,
-            projections=projections,
+            styles=_styles(projections, dataset, indices),
         )
 
     def __len__(self) -> int:
@@ -202,8 +212,14 @@ def _outputs(
     return {
         **tables,
         LOGITS: output.logits.float().numpy(),
-        "projections": project(projection, inputs),
+        PROJECTIONS: project(projection, inputs, dataset.labels[indices]),
     }
+
+
+def _styles(projections: FloatArray, dataset: Dataset, indices: NDArray[np.int64]) -> FloatArray:
+    if dataset.users is None:
+        return projections
+    return user_means(projections, dataset.users[indices]).astype(np.float32)
 
 
 def _pack(values: FloatArray, bits: int) -> tuple[Array, FloatArray]:

@@ -16,21 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgestill.codec import (
-    decode_arrays,
-    dequantize,
-    encode_arrays,
-    is_step,
-    packed_width,
-    unpack_symbols,
-)
-from edgestill.errors import FrameError
+from edgestill.codec import encode_arrays, packed_width
+from edgestill.knowledge.planes import coarse, coarse_bytes
 
 FloatArray = NDArray[np.float32]
 Array = NDArray[Any]
 
 INPUT, EMBEDDING, LOGITS, LABELS = "input", "embedding", "logits", "labels"
+RELEVANCE = "relevance"
 AFFINE, GRID = "affine", "grid"
+
+RELEVANCE_LEVELS = 255
+"""What the sample that counts most has in the column ``relevance``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +39,15 @@ class KnowledgeBatch:
         embeddings: kind to [n, D] float32, the teacher's.
         logits: [n, K] float32, the teacher's.
         labels: [n] int64.
+        relevance: [n] float32 of mean 1, what each sample counts in the distillation; None where
+            all count the same.
     """
 
     inputs: dict[str, FloatArray]
     embeddings: dict[str, FloatArray]
     logits: FloatArray
     labels: NDArray[np.int64]
+    relevance: FloatArray | None = None
 
     def __len__(self) -> int:
         """Return n."""
@@ -91,8 +91,24 @@ class SampleLayout:
         size = self.record_bytes
         return [data[at : at + size] for at in range(0, len(data), size)]
 
-    def join(self, records: Sequence[bytes]) -> bytes:
+    @property
+    def coarse_bytes(self) -> int:
+        """Bytes of one sample at the lower rate (:mod:`edgestill.knowledge.planes`)."""
+        return coarse_bytes(self.dtype)
+
+    def join(
+        self,
+        records: Sequence[bytes],
+        relevance: NDArray[np.uint8] | None = None,
+        *,
+        lower_rate: bool = False,
+    ) -> bytes:
         """Return the frame of these samples' records, in this order.
+
+        Args:
+            records: as :meth:`records` gives them.
+            relevance: [n], what each counts on the device that it is for; None: all the same.
+            lower_rate: whether half of each sample's bits stay behind.
 
         Raises:
             ValueError: a record of another length, or more than a frame holds.
@@ -100,9 +116,11 @@ class SampleLayout:
         if any(len(record) != self.record_bytes for record in records):
             raise ValueError(f"a record of this layout has {self.record_bytes} bytes")
         rows = np.frombuffer(b"".join(records), self.dtype)
-        return self.frame(
-            {name: np.ascontiguousarray(rows[name]) for name in self.dtype.names or ()}
-        )
+        columns = {name: np.ascontiguousarray(rows[name]) for name in self.dtype.names or ()}
+        if lower_rate:
+            tables = (name.removesuffix(f"/{GRID}") for name in self.constants)
+            columns = coarse(columns, frozenset(tables))
+        return self.frame(columns if relevance is None else {**columns, RELEVANCE: relevance})
 
     def frame(self, columns: Mapping[str, Array]) -> bytes:
         """Return the frame of samples in columns [n, ...].
@@ -113,38 +131,6 @@ class SampleLayout:
         # 32: inputs that are stored as float32 stay as they are; all the rest are integers.
         arrays = {**columns, **self.constants}
         return encode_arrays(arrays, bits=32, fingerprint=self.fingerprint)
-
-
-def split_frame(frame: bytes, *, fingerprint: int) -> tuple[SampleLayout, list[bytes]]:
-    """Undo :meth:`SampleLayout.join`: return the layout and each sample's record.
-
-    Raises:
-        FrameError: anything but a frame of samples with this fingerprint.
-    """
-    arrays = decode_arrays(frame, fingerprint=fingerprint)
-    columns = _columns(arrays)
-    _count(columns)
-    constants = {name: array for name, array in arrays.items() if name not in columns}
-    layout = SampleLayout.of(columns, constants, fingerprint)
-    return layout, layout.records(columns)
-
-
-def decode_frame(frame: bytes, *, fingerprint: int) -> KnowledgeBatch:
-    """Return the samples of a frame, ready to learn from.
-
-    Raises:
-        FrameError: anything but a frame of samples with this fingerprint.
-    """
-    arrays = decode_arrays(frame, fingerprint=fingerprint)
-    columns = _columns(arrays)
-    count = _count(columns)
-    kinds = [name.rpartition("/")[0] for name in columns if name.endswith(f"/{INPUT}")]
-    return KnowledgeBatch(
-        inputs={kind: _input(arrays, kind) for kind in kinds},
-        embeddings={kind: _table(arrays, f"{kind}/{EMBEDDING}") for kind in kinds},
-        logits=_table(arrays, LOGITS),
-        labels=_labels(arrays, count),
-    )
 
 
 def table_dtype(width: int, bits: int) -> tuple[str, tuple[int, ...]]:
@@ -158,69 +144,3 @@ def table_dtype(width: int, bits: int) -> tuple[str, tuple[int, ...]]:
     if bits in (4, 8):
         return "|u1", (packed_width(width, bits),)
     raise ValueError(f"bits is {bits}; expected 4, 8 or 16")
-
-
-def _columns(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the arrays that have a row per sample."""
-    return {
-        name: array
-        for name, array in arrays.items()
-        if name.rpartition("/")[2] not in (AFFINE, GRID)
-    }
-
-
-def _count(columns: Mapping[str, Array]) -> int:
-    if LABELS not in columns or any(array.ndim == 0 for array in columns.values()):
-        raise FrameError(f"knowledge frame lacks rows; it holds {sorted(columns)}")
-    counts = {len(array) for array in columns.values()}
-    if len(counts) != 1:
-        raise FrameError(f"knowledge frame has columns of {sorted(counts)} samples")
-    return counts.pop()
-
-
-def _need(arrays: Mapping[str, Array], name: str) -> Array:
-    if name not in arrays:
-        raise FrameError(f"knowledge frame lacks {name}")
-    return arrays[name]
-
-
-def _constant(arrays: Mapping[str, Array], name: str, size: int) -> list[float]:
-    array = _need(arrays, name)
-    if array.shape != (size,) or array.dtype != np.float32:
-        raise FrameError(f"knowledge frame: {name} is {array.dtype} {array.shape}")
-    return [float(value) for value in array]
-
-
-def _input(arrays: Mapping[str, Array], kind: str) -> FloatArray:
-    scale, offset = _constant(arrays, f"{kind}/{AFFINE}", 2)
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = to_float(arrays[f"{kind}/{INPUT}"], scale, offset)
-    if not np.isfinite(values).all():
-        raise FrameError(f"knowledge frame: {kind} inputs are not finite")
-    return values
-
-
-def to_float(raw: Array, scale: float, offset: float) -> FloatArray:
-    """Return raw * scale + offset in float32."""
-    return raw.astype(np.float32) * np.float32(scale) + np.float32(offset)
-
-
-def _table(arrays: Mapping[str, Array], name: str) -> FloatArray:
-    """Return a table of the teacher's outputs, [n, width]."""
-    bits, width, step = _constant(arrays, f"{name}/{GRID}", 3)
-    packed = _need(arrays, name)
-    if bits not in (4, 8, 16) or not 0 <= width < 1 << 24 or not is_step(step):
-        raise FrameError(f"knowledge frame: {name} has a grid of {bits} bits, {width}, {step}")
-    dtype, row = table_dtype(int(width), int(bits))
-    if packed.dtype != np.dtype(dtype) or packed.shape[1:] != row:
-        raise FrameError(f"knowledge frame: {name} is {packed.dtype} {packed.shape}")
-    if bits == 16:
-        return packed.astype(np.float32)
-    return dequantize(unpack_symbols(packed, int(width), int(bits)), step)
-
-
-def _labels(arrays: Mapping[str, Array], count: int) -> NDArray[np.int64]:
-    labels = arrays[LABELS]
-    if labels.dtype.kind != "u" or labels.shape != (count,):
-        raise FrameError(f"knowledge frame: labels are {labels.dtype} {labels.shape}")
-    return labels.astype(np.int64)

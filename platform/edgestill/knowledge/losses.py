@@ -39,8 +39,9 @@ def distill_loss(
     temperature: float,
     feature_weight: float,
     present: Tensor | None = None,
+    relevance: Tensor | None = None,
 ) -> Tensor:
-    """Return tau^2 KL(teacher || student) + feature_weight * feature distance.
+    """Return mean_i r_i (tau^2 KL_i(teacher || student) + feature_weight * feature distance_i).
 
     KL at temperature tau: Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network",
     2015, section 2. Feature distance, after Rakib & Bagavathi, "G2D", ICCV 2025: the squared L2
@@ -55,22 +56,30 @@ def distill_loss(
         temperature: tau > 0.
         feature_weight: at least 0.
         present: [B], all when None.
+        relevance: r [B], at least 0 and of mean 1 over the device's samples; all 1 when None.
+            The weighting of both terms is SFD's (Chen et al., IEEE TMC 2025).
     """
     student = functional.log_softmax(student_logits / temperature, dim=-1)
     teacher = functional.log_softmax(teacher_logits / temperature, dim=-1)
     # Written out, since torch's kl_div runs device by device under vmap.
-    divergence = _mean((teacher.exp() * (teacher - student)).sum(dim=-1), present)
+    divergences = (teacher.exp() * (teacher - student)).sum(dim=-1)
+    divergence = _mean(_weighted(divergences, relevance), present)
     loss = temperature**2 * divergence
     if not student_embeddings:
         return loss
     distances = [
-        _mean(_normalised_distance(embedding, teacher_embeddings[kind]), present)
+        _mean(_weighted(feature_distance(embedding, teacher_embeddings[kind]), relevance), present)
         for kind, embedding in student_embeddings.items()
     ]
     return loss + feature_weight * torch.stack(distances).mean()
 
 
-def _normalised_distance(student: Tensor, teacher: Tensor) -> Tensor:
+def _weighted(values: Tensor, relevance: Tensor | None) -> Tensor:
+    return values if relevance is None else values * relevance
+
+
+def feature_distance(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return the squared L2 distance of L2-normalised features [B, D], of each sample, 0..4."""
     difference = functional.normalize(student, dim=-1) - functional.normalize(teacher, dim=-1)
     return difference.square().sum(dim=-1)
 

@@ -6,15 +6,19 @@ from edgestill.codec import decode_arrays, encode_arrays
 from edgestill.errors import FrameError
 from edgestill.knowledge.projection import Projection
 
-MEAN, BASIS = "mean", "basis"
+BASIS, CENTRES = "basis", "centres"
 BITS = 16
 
 
 def encode_projection(projection: Projection, *, fingerprint: int) -> bytes:
-    """Return the frame of a projection, as float16; the kinds are one array's name."""
-    kinds = ",".join(projection.kinds)
-    arrays = {f"{MEAN}/{kinds}": projection.mean, BASIS: projection.basis}
-    return encode_arrays(arrays, bits=BITS, fingerprint=fingerprint)
+    """Return the frame of a projection, as float16.
+
+    Each kind has one array, named for it, with its own rows and features alone.
+    """
+    arrays = {f"{BASIS}/{kind}": block for kind, block in projection.blocks().items()}
+    return encode_arrays(
+        {**arrays, CENTRES: projection.centres}, bits=BITS, fingerprint=fingerprint
+    )
 
 
 def decode_projection(frame: bytes, *, fingerprint: int) -> Projection:
@@ -24,14 +28,17 @@ def decode_projection(frame: bytes, *, fingerprint: int) -> Projection:
         FrameError: anything but a frame of :func:`encode_projection` with this fingerprint.
     """
     arrays = decode_arrays(frame, fingerprint=fingerprint)
-    means = [name for name in arrays if name.startswith(f"{MEAN}/")]
-    if len(means) != 1 or set(arrays) != {BASIS, *means}:
-        raise FrameError(f"projection frame holds {sorted(arrays)}")
-    mean, basis = arrays[means[0]], arrays[BASIS]
-    if mean.ndim != 1 or basis.ndim != 2 or basis.shape[1:] != mean.shape:
-        raise FrameError(f"projection frame has shapes {mean.shape} and {basis.shape}")
-    return Projection(
-        kinds=tuple(means[0].removeprefix(f"{MEAN}/").split(",")),
-        mean=mean.astype(np.float32),
-        basis=basis.astype(np.float32),
+    centres = arrays.pop(CENTRES, None)
+    prefix = f"{BASIS}/"
+    if centres is None or not arrays or not all(name.startswith(prefix) for name in arrays):
+        raise FrameError(f"projection frame holds {sorted(arrays)}, centres {centres is not None}")
+    blocks = {name.removeprefix(prefix): array for name, array in arrays.items()}
+    shapes = [array.shape for array in (*blocks.values(), centres)]
+    if any(len(shape) != 2 for shape in shapes):
+        raise FrameError(f"projection frame has shapes {shapes}")
+    if sum(len(block) for block in blocks.values()) != centres.shape[1]:
+        raise FrameError(f"projection frame has shapes {shapes}")
+    return Projection.of(
+        {kind: block.astype(np.float32) for kind, block in blocks.items()},
+        centres.astype(np.float32),
     )

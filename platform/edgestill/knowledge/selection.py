@@ -1,14 +1,35 @@
-"""Which of the teacher's public samples a device distils from."""
+"""Which of the teacher's public samples a device distils from, and how much each counts."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgestill.config import KnowledgeConfig
 from edgestill.knowledge.bank import KnowledgeBank
+from edgestill.knowledge.frames import RELEVANCE_LEVELS
+from edgestill.knowledge.scores import Scores, relevance
 from edgestill.knowledge.summary import Summary
 
 Positions = NDArray[np.int64]
-Scores = NDArray[np.float64]
+
+NEWTON_STEPS = 32
+ACCURACY = 1e-3
+"""Of the expected number of samples drawn, in samples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is sent to a device.
+
+    Attributes:
+        positions: [n] in the bank, sorted.
+        relevance: [n] uint8, what each counts in the distillation, in parts of the largest, 255;
+            None where all count the same.
+    """
+
+    positions: Positions
+    relevance: NDArray[np.uint8] | None = None
 
 
 def select(
@@ -18,16 +39,19 @@ def select(
     summary: Summary | None,
     rng: np.random.Generator,
     budget: int,
-) -> Positions:
-    """Return positions in the bank, sorted, at most ``budget`` of them. Pure but for ``rng``.
+) -> Choice:
+    """Return what a device is sent, at most ``budget`` samples. Pure but for ``rng``.
 
     The idea is SFD's (Chen et al., IEEE TMC 2025): distil only what is relevant to the device's own
-    data; the rule, open there, is :func:`relevance`. The other policies are its controls.
+    data; the rule, open there, is :func:`edgestill.knowledge.relevance`. The other policies are its
+    controls.
 
     ``relevance`` keeps the ``keep_ratio`` of highest scores and draws from them with probability
-    proportional to the score, so that rounds differ; samples of score 0 are never drawn.
-    ``reversed`` does the same with the scores mirrored about the middle of their range. ``random``
-    draws uniformly, ``all`` returns everything whatever the budget, ``none`` nothing.
+    proportional to the score, so that rounds differ; samples of score 0 are never drawn. What is
+    drawn is weighted so that the weighted loss estimates that of all kept samples, each weighted by
+    its score. ``reversed`` does the same with the scores dealt out in the opposite order, so that
+    the least relevant has the highest. ``random`` draws uniformly, ``all`` returns everything
+    whatever the budget, ``none`` nothing.
 
     Args:
         config: policy, keep ratio, temperature.
@@ -43,77 +67,44 @@ def select(
         raise ValueError(f"budget is {budget}; expected at least 0")
     match config.selection:
         case "none":
-            return np.empty(0, dtype=np.int64)
+            return Choice(positions=np.empty(0, dtype=np.int64))
         case "all":
-            return np.arange(len(bank), dtype=np.int64)
+            return Choice(positions=np.arange(len(bank), dtype=np.int64))
         case "random":
-            return _draw(np.ones(len(bank)), 1.0, budget, rng)
+            return _drawn(np.ones(len(bank)), 1.0, budget, rng)
         case policy:
             scores = np.ones(len(bank)) if summary is None else relevance(config, bank, summary)
             if policy == "reversed":
-                scores = scores.max() + scores.min() - scores
-            return _draw(scores, config.keep_ratio, budget, rng)
+                scores = _mirrored(scores, rng)
+            return _drawn(scores, config.keep_ratio, budget, rng)
 
 
-def relevance(config: KnowledgeConfig, bank: KnowledgeBank, summary: Summary) -> Scores:
-    """Return how relevant each public sample is to the device, [M], at least 0.
+def inclusion(scores: Scores, count: int) -> Scores:
+    """Return each sample's chance of being among ``count`` drawn in proportion to scores, [n].
 
-    Histogram: the class's share among the device's samples over its share of the public ones (the
-    density ratio of label shift, Lipton, Wang & Smola, ICML 2018). Prototypes: that times
-    softmax_i(max_k cos(z_i, p_k) / T), z_i being sample i's projection, p_k the device's sum for
-    class k and T ``relevance_temperature``. What is done to the noised numbers is post-processing
-    and costs no privacy: negative counts are taken as 0, one standard deviation of the noise is
-    added to every class, since so much may be hidden of a class that shows none, and a prototype
-    counts only if its class has more samples than that, for it would be mostly noise. A summary
-    without any positive count makes all samples equal.
-
-    Raises:
-        ValueError: the summary has other classes or another projection width than the bank.
+    Whoever draws exponential times of rate ``scores`` and stops at time L has taken sample i with
+    probability 1 - exp(-L s_i); L is such that ``count`` are expected, by Newton's method, which
+    comes from below since the sum is concave in L. All ones where ``count`` is not below n.
     """
-    if len(summary.histogram) != bank.classes:
-        raise ValueError(
-            f"summary has {len(summary.histogram)} classes; the bank has {bank.classes}"
-        )
-    counts = np.maximum(summary.histogram.astype(np.float64), 0.0)
-    if not counts.any():
-        return np.ones(len(bank))
-    public = np.bincount(bank.labels, minlength=bank.classes) / len(bank)
-    smoothed = counts + summary.noise_stddev
-    ratio = smoothed / smoothed.sum() / np.maximum(public, 1.0 / len(bank))
-    scores: Scores = ratio[bank.labels]
-    if summary.sums is not None:
-        present = counts > summary.noise_stddev
-        scores = scores * _similarity(
-            bank.projections, summary.sums[present], config.relevance_temperature
-        )
-    return scores
+    if count >= len(scores):
+        return np.ones(len(scores))
+    time = count / scores.sum()
+    for _ in range(NEWTON_STEPS):
+        missed = np.exp(-time * scores)
+        short = count - (1.0 - missed).sum()
+        if short < ACCURACY:
+            break
+        time += short / max(float(scores @ missed), 1e-300)
+    return np.asarray(-np.expm1(-time * scores))
 
 
-def _similarity(
-    projections: NDArray[np.float32], prototypes: NDArray[np.float32], temperature: float
-) -> Scores:
-    """Return softmax_i(max_k cos / T) times M, so that 1 is the average; [M]."""
-    if prototypes.shape[1] != projections.shape[1]:
-        raise ValueError(
-            f"prototypes have width {prototypes.shape[1]}; projections {projections.shape[1]}"
-        )
-    if len(prototypes) == 0:
-        return np.ones(len(projections))
-    cosine = (_unit(projections) @ _unit(prototypes).T).max(axis=1)
-    weights = np.exp((cosine - cosine.max()) / temperature)
-    return np.asarray(weights / weights.mean(), dtype=np.float64)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    wide = vectors.astype(np.float64)
-    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12))
-
-
-def _draw(scores: Scores, keep_ratio: float, budget: int, rng: np.random.Generator) -> Positions:
+def _drawn(scores: Scores, keep_ratio: float, budget: int, rng: np.random.Generator) -> Choice:
     """Draw from the highest scores without replacement, in proportion to them.
 
     Efraimidis & Spirakis, "Weighted random sampling with a reservoir", Information Processing
-    Letters 2006, in its exponential form: the smallest of Exp(1) / score.
+    Letters 2006, in its exponential form: the smallest of Exp(1) / score. Each counts its score
+    over its chance of being drawn (Horvitz & Thompson, JASA 1952): about the same for all while
+    the budget is small, more for the relevant once these are exhausted.
     """
     shuffled = rng.permutation(len(scores))
     # Whole classes share a score: shuffled first, the tie at the edge is not always cut the same.
@@ -121,5 +112,23 @@ def _draw(scores: Scores, keep_ratio: float, budget: int, rng: np.random.Generat
     kept = ranked[: int(np.ceil(keep_ratio * len(scores)))]
     kept = kept[scores[kept] > 0.0]
     keys = rng.exponential(size=len(kept)) / scores[kept]
-    chosen = kept[np.argsort(keys, kind="stable")[:budget]]
-    return np.sort(chosen).astype(np.int64)
+    place = np.sort(np.argsort(keys, kind="stable")[:budget])
+    weights = (scores[kept] / inclusion(scores[kept], budget))[place] if len(place) else keys[:0]
+    order = np.argsort(kept[place])
+    return Choice(positions=kept[place][order].astype(np.int64), relevance=_levels(weights[order]))
+
+
+def _levels(weights: Scores) -> NDArray[np.uint8] | None:
+    if not len(weights) or np.ptp(weights) <= 1e-9 * weights.max():
+        return None
+    levels = np.rint(weights / weights.max() * RELEVANCE_LEVELS)
+    return np.asarray(np.maximum(levels, 1), np.uint8)
+
+
+def _mirrored(scores: Scores, rng: np.random.Generator) -> Scores:
+    """Return the scores with the highest given to the lowest, the second to the second lowest..."""
+    shuffled = rng.permutation(len(scores))
+    rising = shuffled[np.argsort(scores[shuffled], kind="stable")]
+    mirrored = np.empty_like(scores)
+    mirrored[rising] = scores[rising[::-1]]
+    return mirrored

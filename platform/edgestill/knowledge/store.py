@@ -13,8 +13,8 @@ from edgestill.knowledge.bank import KnowledgeBank
 from edgestill.knowledge.frames import Array
 from edgestill.knowledge.projection import Projection
 
-SCHEMA = "edgestill.bank/1"
-_EMBEDDING = "embeddings/"
+SCHEMA = "edgestill.bank/2"
+_EMBEDDING, _BASIS, _CENTRES = "embeddings/", "projection/basis/", "projection/centres"
 
 
 def save_bank(bank: KnowledgeBank, path: Path) -> None:
@@ -22,9 +22,9 @@ def save_bank(bank: KnowledgeBank, path: Path) -> None:
     tensors = {
         "indices": bank.indices,
         "logits": bank.logits,
-        "projections": bank.projections,
-        "projection/mean": bank.projection.mean,
-        "projection/basis": bank.projection.basis,
+        "styles": bank.styles,
+        _CENTRES: bank.projection.centres,
+        **{f"{_BASIS}{kind}": block for kind, block in bank.projection.blocks().items()},
         **{f"{_EMBEDDING}{kind}": table for kind, table in bank.embeddings.items()},
     }
     metadata = {
@@ -74,17 +74,16 @@ def _assemble(
         indices=tensors["indices"],
         logits=tensors["logits"],
         embeddings={kind: tensors[f"{_EMBEDDING}{kind}"] for kind in metadata["kinds"].split(",")},
-        projection=Projection(
-            kinds=tuple(metadata["projection_kinds"].split(",")),
-            mean=tensors["projection/mean"],
-            basis=tensors["projection/basis"],
+        projection=Projection.of(
+            {kind: tensors[f"{_BASIS}{kind}"] for kind in metadata["projection_kinds"].split(",")},
+            tensors[_CENTRES],
         ),
-        projections=tensors["projections"],
+        styles=tensors["styles"],
     )
 
 
 def _check(path: Path, bank: KnowledgeBank) -> None:
-    tables = {"logits": bank.logits, "projections": bank.projections, **bank.embeddings}
+    tables = {"logits": bank.logits, "styles": bank.styles, **bank.embeddings}
     for name, table in tables.items():
         if table.ndim != 2 or len(table) != len(bank):
             raise CheckpointError(f"{path}: {name} has shape {table.shape} for {len(bank)} samples")

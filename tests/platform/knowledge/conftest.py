@@ -69,5 +69,7 @@ def teacher() -> LinearTeacher:
 def bank(dataset, teacher) -> KnowledgeBank:
     # Not the identity, so that positions and indices cannot be confused unnoticed.
     indices = np.arange(SAMPLES - 1, 9, -1, dtype=np.int64)
-    projection = fit_projection(dataset.inputs(indices), width=5)
+    projection = fit_projection(
+        dataset.inputs(indices), dataset.labels[indices], classes=CLASSES, width=3
+    )
     return KnowledgeBank.build(teacher, dataset, indices, projection, width=6, batch_size=32)

@@ -17,8 +17,8 @@ def test_outputs_are_the_teachers_by_sample_index(bank, dataset, teacher):
     np.testing.assert_allclose(bank.logits, expected.logits.numpy(), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(bank.labels, dataset.labels[bank.indices])
     np.testing.assert_allclose(
-        bank.projections,
-        project(bank.projection, dataset.inputs(bank.indices)),
+        bank.styles,
+        project(bank.projection, dataset.inputs(bank.indices), bank.labels),
         rtol=1e-4,
         atol=1e-5,
     )
@@ -62,6 +62,24 @@ def test_teacher_runs_once_per_sample_in_evaluation_mode(bank, dataset):
     assert not built.embeddings["visual"][:, 3:].any()
 
 
+def test_kinds_told_in_one_space_agree_where_kinds_told_apart_do_not(bank, dataset):
+    class Likeminded(torch.nn.Module):
+        def forward(self, inputs):
+            seen = inputs["visual"].flatten(1)[:, :3]
+            heard = seen @ torch.tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+            tables = {"visual": seen, "audio": heard}
+            return Output(logits=seen, embeddings=tables, fused=seen, gates={})
+
+    def told(shared):
+        built = KnowledgeBank.build(
+            Likeminded(), dataset, bank.indices, bank.projection, width=3, shared=shared
+        )
+        return built.embeddings["visual"], built.embeddings["audio"]
+
+    np.testing.assert_allclose(*told(True), atol=0.05)
+    assert np.abs(np.subtract(*told(False))).max() > 0.3
+
+
 def test_a_teacher_that_diverged_is_refused(bank, dataset):
     with pytest.raises(RunError, match="NaN"):
         KnowledgeBank.build(Recorder(np.nan), dataset, bank.indices, bank.projection, width=3)
@@ -73,7 +91,7 @@ def test_saved_bank_comes_back(bank, dataset, tmp_path):
     loaded = load_bank(path, dataset)
     np.testing.assert_array_equal(loaded.indices, bank.indices)
     np.testing.assert_array_equal(loaded.logits, bank.logits)
-    np.testing.assert_array_equal(loaded.projections, bank.projections)
+    np.testing.assert_array_equal(loaded.styles, bank.styles)
     assert loaded.kinds == bank.kinds
     assert loaded.fingerprint == bank.fingerprint
     assert loaded.projection.fingerprint == bank.projection.fingerprint

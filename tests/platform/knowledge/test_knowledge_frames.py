@@ -134,3 +134,29 @@ def test_strange_content_in_a_right_frame_is_refused_or_whole(bank, data):
         assert all(np.isfinite(table).all() for table in tables)
     with contextlib.suppress(FrameError):
         split_frame(frame, fingerprint=bank.fingerprint)
+
+
+def test_what_each_sample_counts_travels_with_the_frame_and_not_with_the_records(bank):
+    layout, records = bank.layout(bank.kinds), bank.records(POSITIONS, bank.kinds)
+    levels = np.array([255, 51, 102, 0], np.uint8)
+    frame = layout.join(records, levels)
+    batch = decode_frame(frame, fingerprint=bank.fingerprint)
+    np.testing.assert_allclose(batch.relevance, np.array([2.5, 0.5, 1.0, 0.0]), rtol=1e-6)
+    # Four bytes and the column's name.
+    assert 4 <= len(frame) - len(layout.join(records)) < 40
+    assert decode_frame(layout.join(records), fingerprint=bank.fingerprint).relevance is None
+    again, split = split_frame(frame, fingerprint=bank.fingerprint)
+    assert (split, again.record_bytes) == (records, layout.record_bytes)
+
+
+@pytest.mark.parametrize(
+    "relevance", [np.zeros(4, np.uint8), np.ones(4, np.int8), np.ones(3, np.uint8)]
+)
+def test_weights_that_cannot_be_are_refused(bank, relevance):
+    frame = bank.frame(POSITIONS, bank.kinds)
+    arrays = decode_arrays(frame, fingerprint=bank.fingerprint) | {"relevance": relevance}
+    with pytest.raises(FrameError):
+        decode_frame(
+            encode_arrays(arrays, bits=32, fingerprint=bank.fingerprint),
+            fingerprint=bank.fingerprint,
+        )

@@ -8,6 +8,7 @@ from edgestill.errors import FrameError
 from edgestill.knowledge import decode_projection, encode_projection, fit_projection, project
 
 FINGERPRINT = 77
+LABELS = np.arange(30) % 3
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def inputs():
 
 @pytest.fixture(scope="module")
 def projection(inputs):
-    return fit_projection(inputs, width=4)
+    return fit_projection(inputs, LABELS, classes=3, width=4)
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +32,21 @@ def frame(projection):
 
 def test_round_trip_keeps_the_kinds_and_the_numbers_to_float16(projection, inputs, frame):
     back = decode_projection(frame, fingerprint=FINGERPRINT)
-    assert back.kinds == ("visual", "sensor")
-    for name in ("mean", "basis"):
+    assert (back.kinds, back.widths, back.features) == (("visual", "sensor"), (4, 4), (16, 10))
+    for name in ("basis", "centres"):
         sent, received = getattr(projection, name), getattr(back, name)
         assert received.dtype == np.float32
         np.testing.assert_array_equal(received, sent.astype(np.float16).astype(np.float32))
     # Neither the order of the kinds nor the precision moves a sample.
-    np.testing.assert_allclose(project(back, inputs), project(projection, inputs), atol=5e-3)
+    np.testing.assert_allclose(
+        project(back, inputs, LABELS), project(projection, inputs, LABELS), atol=5e-3
+    )
 
 
 def test_it_is_small(projection, frame):
-    numbers = projection.mean.size + projection.basis.size
-    assert 2 * numbers < len(frame) < 2 * numbers + 200
+    # The zeros between kinds do not travel.
+    numbers = projection.centres.size + 4 * 16 + 4 * 10
+    assert 2 * numbers < len(frame) < 2 * numbers + 250
 
 
 def test_another_runs_frame_is_refused(frame):
@@ -50,21 +54,20 @@ def test_another_runs_frame_is_refused(frame):
         decode_projection(frame, fingerprint=FINGERPRINT + 1)
 
 
-MEAN, BASIS = np.zeros(6, np.float32), np.zeros((2, 6), np.float32)
+CENTRES, BASIS = np.zeros((3, 2), np.float32), np.zeros((2, 6), np.float32)
 
 
 @pytest.mark.parametrize(
     "arrays",
     [
         {},
-        {"basis": BASIS},
-        {"mean/visual": MEAN},
-        {"mean/visual": MEAN, "mean/audio": MEAN, "basis": BASIS},
-        {"mean/visual": MEAN, "basis": BASIS, "more": MEAN},
-        {"mean": MEAN, "basis": BASIS},
-        {"mean/visual": MEAN, "basis": BASIS[0]},
-        {"mean/visual": BASIS, "basis": BASIS},
-        {"mean/visual": MEAN[:5], "basis": BASIS},
+        {"basis/visual": BASIS},
+        {"centres": CENTRES},
+        {"centres": CENTRES, "basis/visual": BASIS, "basis/audio": BASIS},
+        {"centres": CENTRES, "basis/visual": BASIS, "more": CENTRES},
+        {"centres": CENTRES, "basis/visual": BASIS[0]},
+        {"centres": CENTRES[0], "basis/visual": BASIS},
+        {"centres": CENTRES[:, :1], "basis/visual": BASIS},
     ],
     ids=lambda arrays: "+".join(arrays) or "nothing",
 )

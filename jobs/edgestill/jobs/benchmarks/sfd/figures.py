@@ -1,0 +1,139 @@
+"""The curves of ``bench sfd``: accuracy against bytes and bandwidth, and what leaks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgestill.jobs.benchmarks.charts import Chart, Series
+from edgestill.jobs.benchmarks.sfd.scenario import Scenario
+
+Row = Mapping[str, Any]
+ORDER = ("relevance", "random", "reversed", "all", "none")
+
+
+def charts_of(
+    field: Sequence[Scenario], rows: Sequence[Row], told: Mapping[str, Row]
+) -> list[Chart]:
+    """Return all charts; ``rows`` and ``told`` as in the results."""
+    charts = []
+    for scenario in field:
+        own = [row for row in rows if row["dataset"] == scenario.dataset]
+        personal = [
+            row for row in own if row["student"] == "personal" and row["link_bytes_per_s"] is None
+        ]
+        charts += [
+            Chart(
+                title=f"{scenario.dataset}: personal students",
+                caption="Accuracy on the user's own data, means over seeds with 95 % intervals. "
+                "All students take the same number of steps.",
+                x_label="knowledge received, kB",
+                y_label="accuracy, 0 to 1",
+                series=_series(personal, "accuracy", "received_bytes"),
+            ),
+            Chart(
+                title=f"{scenario.dataset}: personal students against bandwidth",
+                caption=f"What the link brings in {scenario.window_s:g} s, at the rate that fits.",
+                x_label="bandwidth, kB/s",
+                y_label="accuracy, 0 to 1",
+                series=_series(
+                    [row for row in own if row["link_bytes_per_s"]], "accuracy", "link_bytes_per_s"
+                ),
+            ),
+            Chart(
+                title=f"{scenario.dataset}: membership in the personal students",
+                caption="Likelihood-ratio attack by the server on students trained without "
+                "differential privacy; 0.5 is chance.",
+                x_label="knowledge received, kB",
+                y_label="AUC",
+                series=_series(personal, "membership_auc", "received_bytes"),
+            ),
+            _bars(scenario, own),
+        ]
+    return [*charts, _inversion(told), _membership(told)]
+
+
+def _series(rows: Sequence[Row], value: str, place: str) -> list[Series]:
+    series = []
+    for policy, lower_rate in ((one, rate) for rate in (False, True) for one in ORDER):
+        matching = (
+            row for row in rows if (row["policy"], row["lower_rate"]) == (policy, lower_rate)
+        )
+        some = sorted(matching, key=lambda row: row[place])
+        if some:
+            name = f"{policy}, lower rate" if lower_rate else policy
+            series.append(
+                _one(name, [row[place] / 1000 for row in some], [row[value] for row in some])
+            )
+    return series
+
+
+def _bars(scenario: Scenario, rows: Sequence[Row]) -> Chart:
+    """Return personal and global students on the user's own data, at the budget of both."""
+    shared = {row["policy"]: row["share"] for row in rows if row["student"] == "global"}
+    series = []
+    for student in ("personal", "global"):
+        some = [
+            row
+            for policy in ORDER
+            for row in rows
+            if row["student"] == student
+            and row["policy"] == policy
+            and row["share"] == shared.get(policy)
+            and not row["lower_rate"]
+            and row["link_bytes_per_s"] is None
+        ]
+        series.append(
+            _one(
+                student,
+                [f"{row['policy']} {row['share']:.0%}" for row in some],
+                [row["accuracy"] for row in some],
+            )
+        )
+    return Chart(
+        title=f"{scenario.dataset}: personal and global students",
+        caption="Accuracy on the users' own data.",
+        x_label="policy and share of the bank",
+        y_label="accuracy, 0 to 1",
+        series=series,
+        kind="bars",
+    )
+
+
+def _inversion(told: Mapping[str, Row]) -> Chart:
+    return Chart(
+        title="Pictures drawn from what is seen",
+        caption="A decoder trained on public pairs; what leaves a device under SFD is the summary.",
+        x_label="dataset",
+        y_label="PSNR, dB",
+        series=[
+            _one(name, list(told), [one[f"psnr_{name}_db"] for one in told.values()])
+            for name in ("features", "summary", "blind")
+        ],
+        kind="bars",
+    )
+
+
+def _membership(told: Mapping[str, Row]) -> Chart:
+    epsilons = ", ".join(f"{name} {one['training_epsilon']:.2f}" for name, one in told.items())
+    return Chart(
+        title="Membership with and without differential privacy",
+        caption=f"Epsilon of the private training: {epsilons}, at delta 1e-5; 0.5 is chance.",
+        x_label="dataset",
+        y_label="AUC",
+        series=[
+            _one(name, list(told), [one[f"auc_{name}"] for one in told.values()])
+            for name in ("plain", "private")
+        ],
+        kind="bars",
+    )
+
+
+def _one(name: str, places: Sequence[float | str], summaries: Sequence[Row]) -> Series:
+    """Return a series with its intervals; with none where there was one seed."""
+    single = any(one["low_95"] is None for one in summaries)
+    return Series(
+        name=name,
+        x=places,
+        y=[one["mean"] for one in summaries],
+        low=None if single else [one["low_95"] for one in summaries],
+        high=None if single else [one["high_95"] for one in summaries],
+    )
