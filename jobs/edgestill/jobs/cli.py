@@ -12,6 +12,7 @@ from edgestill.jobs.commands.bench import bench
 from edgestill.jobs.commands.dashboards import dashboards
 from edgestill.jobs.commands.data import data
 from edgestill.jobs.commands.device import device
+from edgestill.jobs.commands.export import export
 from edgestill.jobs.commands.fetch import fetch
 from edgestill.jobs.commands.flower import flower
 from edgestill.jobs.commands.monitor import monitor
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, validate, data, bench, submit, fetch, dashboards, monitor, device):
+for command in (run, validate, data, export, bench, submit, fetch, dashboards, monitor, device):
     app.command()(command)
 app.add_typer(flower)
 

@@ -36,6 +36,7 @@ from edgestill.federation import (
     NoSource,
     Surroundings,
     World,
+    evaluate_personally,
     make_client_app,
     make_server_app,
     world_of,
@@ -137,7 +138,7 @@ class _Job:
             watch=ClusterWatch(self._telemetry),
         )
         source = self._source(teacher)
-        coordinator = self._federate(pool, source, resume_from)
+        coordinator, personal = self._federate(pool, source, resume_from)
         peers = Peers(config=self._config, pool=pool, teacher=teacher, stages=self._stages)
         report = build_report(
             self._world,
@@ -146,6 +147,7 @@ class _Job:
             teacher=ray.get(teacher.report.remote()),
             class_share=source.class_share(),
             comparisons=peers.run(),
+            personal=personal,
             engine=pool.engine(),
             store=self._store,
             projection_bytes=len(source.projection()),
@@ -183,8 +185,9 @@ class _Job:
 
     def _federate(
         self, pool: Pool, source: KnowledgeSource, resume_from: Checkpoint | None
-    ) -> Coordinator:
-        rounds = self._config.federation.rounds
+    ) -> tuple[Coordinator, dict[str, Any]]:
+        """Play the rounds, then compare personal students with the global one."""
+        grid, rounds = self._grid(pool), self._config.federation.rounds
         with self._stages.show("rounds", total=rounds) as advance:
             surroundings = Surroundings(
                 world=self._world,
@@ -199,11 +202,19 @@ class _Job:
             app = make_server_app(
                 surroundings, resume_from=resume_from, on_finished=finished.append
             )
-            app(self._grid(pool), _server_context())
+            app(grid, _server_context())
         # No round is under way any more, so none can stall.
         self._store.set("edgestill_round_started_timestamp_seconds", math.nan)
         self._telemetry.update.remote(self._store.snapshot())
-        return finished[0]
+        return finished[0], self._personal(grid, surroundings, finished[0])
+
+    def _personal(
+        self, grid: RayGrid, surroundings: Surroundings, coordinator: Coordinator
+    ) -> dict[str, Any]:
+        if self._world.held_out is None:
+            return {}
+        with self._stages.show("personal students", total=None):
+            return evaluate_personally(grid, surroundings, coordinator.state, coordinator.members)
 
     def _grid(self, pool: Pool) -> RayGrid:
         size_of = self._world.owned.size_of

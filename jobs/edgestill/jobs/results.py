@@ -21,6 +21,9 @@ FEDAVG_GAIN_TARGET = 0.03
 LOSS_BYTES = 8
 """What a device's report of its loss takes: a float64."""
 
+SCORES_BYTES = 40
+"""What a device's report on its held-out samples takes: their number and four shares, float64."""
+
 
 def build_report(
     world: World,
@@ -30,6 +33,7 @@ def build_report(
     teacher: Mapping[str, Any],
     class_share: list[float],
     comparisons: Mapping[str, Any],
+    personal: Mapping[str, Any],
     engine: Mapping[str, Any],
     store: MetricStore,
     projection_bytes: int,
@@ -39,6 +43,8 @@ def build_report(
     config = world.config
     levels = student_levels(world, state)
     final = _final(state, members, levels, projection_bytes)
+    if personal:
+        final["personal"] = dict(personal)
     return {
         "schema": SCHEMA,
         "command": command,
@@ -55,7 +61,7 @@ def build_report(
         "claims": claims(final["accuracy"], teacher, comparisons),
         "privacy": {
             "leaves_device": [
-                *_ledger(config, state, members).rows(),
+                *_ledger(config, state, members, personal).rows(),
                 *_sample_rows(config, state, members),
             ]
         },
@@ -79,7 +85,9 @@ def student_levels(world: World, state: RunState) -> dict[str, Any]:
         variant = world.family.variant(allocation.modalities, allocation.width)
         module = world.family.module(allocation.width)
         load_arrays(module, leading_block(state.arrays, variant.shapes))
-        score = evaluate(module, dataset, dataset.splits["test"], allocation.modalities)
+        score = evaluate(
+            module, dataset, dataset.splits["test"], allocation.modalities, world.family.compress
+        )
         rows[level.value] = {
             "modalities": dict(allocation.modalities),
             "width": allocation.width,
@@ -146,7 +154,12 @@ def _share(counts: NDArray[Any]) -> list[float]:
     return [float(count) / total if total else 0.0 for count in counts]
 
 
-def _ledger(config: RunConfig, state: RunState, members: Mapping[int, Member]) -> Ledger:
+def _ledger(
+    config: RunConfig,
+    state: RunState,
+    members: Mapping[int, Member],
+    personal: Mapping[str, Any],
+) -> Ledger:
     """Return what leaves a device over the run; releases are those of the busiest device."""
     summary_bytes = sum(member.summary_bytes for member in members.values())
     releases = [
@@ -176,6 +189,16 @@ def _ledger(config: RunConfig, state: RunState, members: Mapping[int, Member]) -
                 delta=config.privacy.delta,
                 releases=len(state.rows),
                 bytes=LOSS_BYTES * sum(row["completed"] + row["late"] for row in state.rows),
+            )
+        )
+    if personal:
+        # How often each device's students were right on its own samples; no noise.
+        releases.append(
+            Release(
+                what="held-out scores",
+                noise_multiplier=0.0,
+                delta=config.privacy.delta,
+                bytes=SCORES_BYTES * personal["devices"],
             )
         )
     return Ledger.of(*releases)

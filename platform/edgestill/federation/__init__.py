@@ -7,7 +7,7 @@ from edgestill.federation.alone import AloneCoordinator, alone_config, without_t
 from edgestill.federation.central import distil_centrally
 from edgestill.federation.coordination.checkpoint import Checkpoint, CheckpointFolder
 from edgestill.federation.coordination.coordinator import Coordinator
-from edgestill.federation.coordination.run_state import RunState
+from edgestill.federation.coordination.run_state import RunState, model_of
 from edgestill.federation.coordination.server_app import make_server_app
 from edgestill.federation.coordination.surroundings import Observer, Surroundings
 from edgestill.federation.device.app import DeviceApp, make_client_app
@@ -22,6 +22,7 @@ from edgestill.federation.local_grid import (
 )
 from edgestill.federation.memory.estimate import estimate_footprint
 from edgestill.federation.memory.footprint import Footprint
+from edgestill.federation.personal import evaluate_personally
 from edgestill.federation.roster.members import Member, Members
 from edgestill.federation.sources import (
     BankSource,
@@ -66,11 +67,13 @@ __all__ = [
     "distil_centrally",
     "enter_run",
     "estimate_footprint",
+    "evaluate_personally",
     "fold",
     "load_taught",
     "make_client_app",
     "make_server_app",
     "make_strategy",
+    "model_of",
     "save_taught",
     "set_message_id",
     "sum_message",

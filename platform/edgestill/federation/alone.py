@@ -83,4 +83,5 @@ class AloneCoordinator(Coordinator):
         module = world.family.module(allocation.width)
         load_arrays(module, {name: initial[name] + change for name, change in delta.items()})
         dataset = world.dataset
-        return evaluate(module, dataset, dataset.splits["test"], allocation.modalities).accuracy
+        rows, compress = dataset.splits["test"], world.family.compress
+        return evaluate(module, dataset, rows, allocation.modalities, compress).accuracy

@@ -22,18 +22,28 @@ Kinds = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionRequest:
-    """A device's wish for knowledge: its summary, if it gave one, and the seed of its draw."""
+    """A device's wish for knowledge: its summary, if it gave one, and the seed of its draw.
+
+    ``samples`` are how many it can take in time; None for ``knowledge.samples_per_round``.
+    """
 
     summary: Summary | None
     seed: int
+    samples: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What was selected for a device: positions in the bank [n], their classes' counts [K]."""
+    """What was selected for a device: positions in the bank [n], their classes' counts [K].
+
+    ``relevance`` [n] is what each counts, in parts of the largest, 255; None: all the same.
+    ``lower_rate`` says that half of each sample's bits are not sent.
+    """
 
     positions: Positions
     class_counts: NDArray[np.int64]
+    relevance: NDArray[np.uint8] | None = None
+    lower_rate: bool = False
 
 
 class KnowledgeSource(Protocol):
@@ -92,15 +102,17 @@ class BankSource:
         return [float(share) for share in counts / counts.sum()]
 
     def _select(self, request: SelectionRequest) -> Selection:
-        positions = select(
+        choice = select(
             self._config,
             bank=self._bank,
             summary=request.summary,
             rng=np.random.default_rng(request.seed),
-            budget=self._config.samples_per_round,
+            budget=self._config.samples_per_round if request.samples is None else request.samples,
         )
-        counts = np.bincount(self._bank.labels[positions], minlength=self._bank.classes)
-        return Selection(positions=positions, class_counts=counts)
+        counts = np.bincount(self._bank.labels[choice.positions], minlength=self._bank.classes)
+        return Selection(
+            positions=choice.positions, class_counts=counts, relevance=choice.relevance
+        )
 
 
 class NoSource:

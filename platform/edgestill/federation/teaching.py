@@ -93,13 +93,20 @@ def load_taught(world: World, folder: Path) -> Taught | None:
 
 
 def _bank(world: World, module: torch.nn.Module) -> KnowledgeBank:
-    public = world.dataset.splits["public"]
+    dataset = world.dataset
+    public = dataset.splits["public"]
     return KnowledgeBank.build(
         module,
-        world.dataset,
+        dataset,
         public,
-        fit_projection(world.dataset.inputs(public)),
+        fit_projection(
+            dataset.inputs(public),
+            dataset.labels[public],
+            None if dataset.users is None else dataset.users[public],
+            classes=dataset.classes,
+        ),
         width=_student_width(world),
+        shared=world.config.knowledge.subspace == "shared",
     )
 
 

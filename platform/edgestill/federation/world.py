@@ -3,12 +3,13 @@
 import threading
 from dataclasses import dataclass
 
-from edgestill.config import RunConfig, digest
-from edgestill.data import Dataset, Owned, load_dataset, partition
+from edgestill.codec.modality import stages_of
+from edgestill.config import LevelsConfig, RunConfig, StagesConfig, digest
+from edgestill.data import Dataset, Owned, hold_out, load_dataset, partition
 from edgestill.errors import ConfigurationError
 from edgestill.federation.device.kept import check_personal
 from edgestill.fleet import Fleet
-from edgestill.models import ModelFamily, load_factory
+from edgestill.models import Compress, ModelFamily, load_factory, reduce_resolution
 from edgestill.seeds import derive_seed
 
 
@@ -17,8 +18,9 @@ class World:
     """The fixed surroundings of a run, the same in every process.
 
     Attributes:
-        owned: by device, the rows of the dataset that it holds; may be empty. No array is kept for
-            a device.
+        owned: by device, the rows of the dataset that it trains on; may be empty. No array is kept
+            for a device.
+        held_out: by device, the rows that it tests on by itself; None where none are held out.
         family: of the student.
         fleet: used for its profiles only; its clock and batteries live with the coordinator.
         fingerprint: names the model and its configuration on the wire.
@@ -27,6 +29,7 @@ class World:
     config: RunConfig
     dataset: Dataset
     owned: Owned
+    held_out: Owned | None
     family: ModelFamily
     fleet: Fleet
     fingerprint: int
@@ -47,26 +50,68 @@ class World:
                 f"samples in {dataset.name}; at most one device per sample, or more that share "
                 "samples with data.partition.kind: draw"
             )
-        parts = partition(
-            config.data.partition,
-            labels=dataset.labels[private],
-            users=None if dataset.users is None else dataset.users[private],
-            devices=config.fleet.devices,
-            seed=derive_seed(config.seed, "partition"),
-        )
+        parts, held_out = _dealt(config, dataset)
         shapes = {kind: dataset.modalities[kind].shape for kind in dataset.kinds}
         factory = load_factory(config.student.factory, key="student.factory")
-        family = ModelFamily(factory, shapes, dataset.classes)
+        _check_used(config.allocation.levels, dataset)
+        family = ModelFamily(factory, shapes, dataset.classes, _compress(config, dataset))
         if config.training.personal:
             check_personal(config.training, list(family.initial_arrays(config.seed)))
         return cls(
             config=config,
             dataset=dataset,
             owned=parts.within(private),
+            held_out=None if held_out is None else held_out.within(private),
             family=family,
             fleet=Fleet(config.fleet, config.seed),
             fingerprint=int(digest(config), 16) & 0xFFFF_FFFF,
         )
+
+
+def _dealt(config: RunConfig, dataset: Dataset) -> tuple[Owned, Owned | None]:
+    """Deal the private part: what each device trains on, and what it holds out."""
+    private = dataset.splits["private"]
+    users = None if dataset.users is None else dataset.users[private]
+    parts = partition(
+        config.data.partition,
+        labels=dataset.labels[private],
+        users=users,
+        devices=config.fleet.devices,
+        seed=derive_seed(config.seed, "partition"),
+    )
+    if not config.evaluation.held_out_share:
+        return parts, None
+    return hold_out(
+        parts,
+        config.evaluation.held_out_share,
+        users=users if config.data.partition.kind == "user" else None,
+        seed=config.seed,
+    )
+
+
+def _compress(config: RunConfig, dataset: Dataset) -> Compress:
+    """Return the configured stages; a fitted one is the same in every process."""
+    stages = config.allocation.stages
+    if stages == StagesConfig():
+        return reduce_resolution
+    for name in ("audio", "sensor"):
+        if name not in dataset.kinds and getattr(stages, name) != "resolution":
+            raise ConfigurationError(
+                f"allocation.stages.{name}: {dataset.name} has no {name}, so it is missing for all "
+                f"devices; it has {', '.join(dataset.kinds)}"
+            )
+    return stages_of(stages, lambda kind: dataset.inputs(dataset.splits["public"])[kind])
+
+
+def _check_used(levels: LevelsConfig, dataset: Dataset) -> None:
+    used = {kind for _, level in levels for kind in level.modalities}
+    for kind in dataset.kinds:
+        if kind not in used:
+            raise ConfigurationError(
+                f"allocation.levels: {kind} is missing for all devices: {dataset.name} has it and "
+                "no level's modalities name it, so the student could never learn it; name it in a "
+                "level, or leave it out of the data set"
+            )
 
 
 _worlds: dict[str, World] = {}

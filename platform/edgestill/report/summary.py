@@ -10,7 +10,7 @@ from edgestill.report.units import NOTHING, amount, duration, number, percent, p
 
 def verdict_tables(report: Report) -> list[Table]:
     """Return what came out: accuracies side by side, and the claims."""
-    return _filled(_results(report), _claims(report))
+    return _filled(_results(report), _personal(report), _claims(report))
 
 
 def detail_tables(report: Report) -> list[Table]:
@@ -76,6 +76,31 @@ def _models(report: Report) -> Iterator[tuple[str, Mapping[str, Any], str]]:
         yield "cloud_only", comparisons["cloud_only"], "student distilled on public data alone"
     if local:
         yield "local_only", local, f"each device alone{spread}"
+
+
+def _personal(report: Report) -> Table:
+    """Return both students on what each device held out: means over devices, classes alike."""
+    found = report["final"].get("personal") or {}
+    notes = {
+        "global": "the fleet's",
+        "personal": f"{found.get('epochs')} more epochs on each device",
+    }
+    rows = [
+        (
+            student,
+            note,
+            percent(part.get("balanced_accuracy")),
+            percent(part.get("balanced_accuracy_lowest_tenth")),
+            NOTHING if student == "global" else points(found.get("balanced_accuracy_gain")),
+            NOTHING if student == "global" else str(found.get("devices_better")),
+            NOTHING if student == "global" else str(found.get("devices_worse")),
+        )
+        for student, note in notes.items()
+        if (part := found.get(f"{student}_student"))
+    ]
+    columns = ("student", "what it is", "mean", "lowest tenth", "gain, points", "better", "worse")
+    title = f"Balanced accuracy on what each of {found.get('devices')} devices held out"
+    return table(title, columns, rows, texts=2)
 
 
 def _uplink(name: str, part: Mapping[str, Any], report: Report) -> float | None:

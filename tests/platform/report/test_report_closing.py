@@ -47,6 +47,25 @@ def test_staleness_is_told_of_buffered_rounds_only(sample_report: dict[str, Any]
     assert line_with(text, "staleness of updates, most").split()[-1] == "5"
 
 
+def test_personal_and_global_students_stand_side_by_side(sample_report: dict[str, Any]) -> None:
+    assert "held out" not in shown(sample_report)
+    scores = {"accuracy": 0.7, "balanced_accuracy": 0.712, "balanced_accuracy_lowest_tenth": 0.5}
+    sample_report["final"]["personal"] = {
+        "devices": 48,
+        "epochs": 5,
+        "global_student": scores,
+        "personal_student": {**scores, "balanced_accuracy": 0.801},
+        "balanced_accuracy_gain": 0.089,
+        "devices_better": 31,
+        "devices_worse": 4,
+    }
+    text = shown(sample_report)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "on what each of 48 devices held out" in text
+    assert line_with(text, "global  ").split()[-7:] == ["71.2", "%", "50.0", "%", "-", "-", "-"]
+    assert line_with(text, "personal  ").split()[-5:] == ["50.0", "%", "+8.9", "31", "4"]
+
+
 def test_totals_by_kind_in_final_win_over_the_rounds(sample_report: dict[str, Any]) -> None:
     sample_report["final"]["uplink_bytes"] = {"update": 5_000, "summary": 1_000}
     text = shown(sample_report)

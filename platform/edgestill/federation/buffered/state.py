@@ -34,6 +34,7 @@ def queue_state(queue: EventQueue) -> State:
     arrays: dict[str, NDArray[Any]] = {
         "vitals": np.array([_vitals_row(one.participant.vitals) for one in flights]),
         "positions": np.concatenate([np.empty(0, np.int64), *positions]),
+        "relevance": np.concatenate([np.empty(0, np.uint8), *map(_relevance, flights)]),
         "frames": np.frombuffer(b"".join(frames), np.uint8),
         "figures/devices": table.devices,
         **{f"figures/column/{name}": column for name, column in table.columns.items()},
@@ -82,7 +83,14 @@ def _flight_plain(flight: Flight) -> dict[str, Any]:
         "earliest_s": flight.earliest_s,
         "foretold_s": flight.foretold_s,
         "positions": len(flight.selection.positions),
+        "lower_rate": int(flight.selection.lower_rate),
     }
+
+
+def _relevance(flight: Flight) -> NDArray[np.uint8]:
+    """Return what each selected sample counts, zeros where all count the same."""
+    given = flight.selection.relevance
+    return np.zeros(len(flight.selection.positions), np.uint8) if given is None else given
 
 
 def _landing_plain(landing: Landing) -> dict[str, Any]:
@@ -100,6 +108,7 @@ def _flights(
 ) -> list[Flight]:
     ends = np.cumsum([one["positions"] for one in plain], dtype=np.int64)[:-1]
     positions = np.split(arrays["positions"], ends) if plain else []
+    relevance = np.split(arrays["relevance"], ends) if plain else []
     return [
         Flight(
             participant=Participant(
@@ -109,10 +118,15 @@ def _flights(
                 vitals=_vitals(row),
             ),
             # Its classes were counted when it started.
-            selection=Selection(positions=own, class_counts=np.zeros(0, np.int64)),
+            selection=Selection(
+                positions=own,
+                class_counts=np.zeros(0, np.int64),
+                relevance=levels if levels.any() else None,
+                lower_rate=bool(one["lower_rate"]),
+            ),
             **{key: one[key] for key in ("version", "start_s", "earliest_s", "foretold_s")},
         )
-        for one, row, own in zip(plain, arrays["vitals"], positions, strict=True)
+        for one, row, own, levels in zip(plain, arrays["vitals"], positions, relevance, strict=True)
     ]
 
 

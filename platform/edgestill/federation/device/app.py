@@ -30,6 +30,7 @@ from edgestill.federation.messages import (
     read_instruction,
     reply,
 )
+from edgestill.federation.personal.trial import trial_metrics
 from edgestill.federation.world import World, world_of
 from edgestill.knowledge import decode_projection, encode_summary, project, summarize
 from edgestill.seeds import generator
@@ -45,6 +46,7 @@ class DeviceApp(ClientApp):
         self._opened: World | None = None
         self.query("hello")(self._hello)
         self.train()(self._train)
+        self.evaluate()(self._train)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the opened dataset behind: each process opens its own."""
@@ -74,7 +76,7 @@ class DeviceApp(ClientApp):
 
     def _begin(self, message: Message, context: Context) -> Prepared | Message:
         """Answer at once whatever asks for no training."""
-        if message.metadata.message_type != MessageType.TRAIN:
+        if message.metadata.message_type not in (MessageType.TRAIN, MessageType.EVALUATE):
             return self(message, context)
         instruction = self._instruction(message, context)
         begun = prepare(self._world, device_of(context), instruction, Kept.of(context))
@@ -85,13 +87,16 @@ class DeviceApp(ClientApp):
     ) -> Message:
         world = self._world
         result = fit(world, prepared) if trained is None else trained
+        if message.metadata.message_type == MessageType.EVALUATE:
+            # What is trained to be tried is neither sent nor kept.
+            return reply(message, trial_metrics(world, prepared, result), frame=None)
         answer = finish(world, prepared, result, vectorized=trained is not None)
         if answer.kept is not None:
             answer.kept.write(context)
         return _answer(message, context, answer, reduce=prepared.instruction.reduce)
 
     def _train(self, message: Message, context: Context) -> Message:
-        """Take part in one round."""
+        """Take part in one round, or try a student of one's own beside the global one."""
         begun = self._begin(message, context)
         return begun if isinstance(begun, Message) else self._end(message, context, begun, None)
 
@@ -145,10 +150,12 @@ def _summary_frame(world: World, device: int, message: Message) -> bytes:
     if not frame:
         return b""
     projection = decode_projection(frame, fingerprint=world.fingerprint)
+    labels = world.dataset.labels[rows]
     summary = summarize(
         knowledge.summary,
-        labels=world.dataset.labels[rows],
-        projections=project(projection, world.dataset.inputs(rows)),
+        labels=labels,
+        projections=project(projection, world.dataset.inputs(rows), labels),
+        widths=projection.widths,
         classes=world.dataset.classes,
         rng=generator(world.config.seed, "summary-noise", device=device),
     )

@@ -15,7 +15,7 @@ Rows = NDArray[np.float32]
 class SummaryShelf:
     """Summaries of one shape by the order in which they came; the file goes with the process.
 
-    A row holds the deviation of the noise, the histogram [K] and the sums [K, P] if there are any.
+    A row holds the deviation of the noise, the histogram [K] and the prototype [P] if there is one.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class SummaryShelf:
         if self._shape is not None and shape != self._shape:
             raise FrameError(f"summary of {shape} classes and width; the others have {self._shape}")
         parts = [np.array([summary.noise_stddev]), summary.histogram]
-        parts += [] if summary.sums is None else [summary.sums.ravel()]
+        parts += [] if summary.prototype is None else [summary.prototype]
         return self._extend(np.concatenate(parts, dtype=np.float32)[None], shape)
 
     def read(self, place: int) -> Summary:
@@ -49,7 +49,7 @@ class SummaryShelf:
         return self._read(0, self._count)[places]
 
     def restore(self, rows: Rows, shape: tuple[int, int]) -> None:
-        """Begin anew with the rows of a checkpoint, of K classes and width P (0 for no sums)."""
+        """Begin anew with a checkpoint's rows, of K classes and width P (0: no prototypes)."""
         self._file.truncate(0)
         self._shape, self._count = None, 0
         if len(rows):
@@ -69,7 +69,7 @@ class SummaryShelf:
     @property
     def _row_bytes(self) -> int:
         classes, width = self.shape
-        return 4 * (1 + classes + classes * width)
+        return 4 * (1 + classes + width)
 
     def _read(self, place: int, count: int) -> Rows:
         size = self._row_bytes
@@ -78,14 +78,14 @@ class SummaryShelf:
 
     def _summary(self, row: NDArray[np.float32]) -> Summary:
         classes, width = self.shape
-        sums = row[1 + classes :].reshape(classes, width) if width else None
+        prototype = row[1 + classes :] if width else None
         return Summary(
-            kind="histogram" if sums is None else "prototypes",
+            kind="histogram" if prototype is None else "prototypes",
             histogram=row[1 : 1 + classes],
-            sums=sums,
+            prototype=prototype,
             noise_stddev=float(row[0]),
         )
 
 
 def _shape_of(summary: Summary) -> tuple[int, int]:
-    return len(summary.histogram), 0 if summary.sums is None else summary.sums.shape[1]
+    return len(summary.histogram), 0 if summary.prototype is None else len(summary.prototype)

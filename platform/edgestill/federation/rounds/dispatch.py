@@ -21,7 +21,7 @@ from edgestill.federation.messages import (
     vitals_record,
 )
 from edgestill.federation.roster.participants import Participant
-from edgestill.federation.sources import KnowledgeSource, Positions
+from edgestill.federation.sources import KnowledgeSource, Selection
 from edgestill.federation.world import World
 from edgestill.models import Arrays, leading_block
 
@@ -122,14 +122,21 @@ class TrainMessages:
 
 
 def knowledge_records(
-    source: KnowledgeSource, positions: Positions, allocation: Allocation, *, at_fog: bool
+    source: KnowledgeSource, selection: Selection, allocation: Allocation, *, at_fog: bool
 ) -> dict[str, ConfigRecord]:
     """Return the record that brings knowledge: positions where a fog fills it in, else bytes."""
-    if len(positions) == 0:
+    positions, relevance = selection.positions.tolist(), selection.relevance
+    if not positions:
         return {}
     kinds = tuple(allocation.modalities)
     if at_fog:
-        record = ConfigRecord({"positions": positions.tolist(), "kinds": list(kinds)})
+        record = ConfigRecord({"positions": positions, "kinds": list(kinds)})
+        if relevance is not None:
+            record["relevance"] = relevance.tobytes()
+        if selection.lower_rate:
+            record["lower-rate"] = True
         return {SELECTION: record}
-    frame = source.layout(kinds).join(source.records(positions.tolist(), kinds))
+    frame = source.layout(kinds).join(
+        source.records(positions, kinds), relevance, lower_rate=selection.lower_rate
+    )
     return {KNOWLEDGE: ConfigRecord({FRAME: frame})}

@@ -1,7 +1,8 @@
 """A round's messages: who gets which model, which knowledge, and until when an answer counts."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from flwr.app import ArrayRecord, Message
@@ -9,6 +10,7 @@ from flwr.serverapp.strategy import FedAvg
 from numpy.typing import NDArray
 
 from edgestill.federation.aggregation.strategies import array_record
+from edgestill.federation.device.plan import plan
 from edgestill.federation.messages import Reduce, task_record
 from edgestill.federation.roster.members import Members
 from edgestill.federation.roster.participants import Participant, Pick, closing_time_s
@@ -21,6 +23,7 @@ from edgestill.federation.rounds.dispatch import (
 from edgestill.federation.rounds.foretelling import Foretelling
 from edgestill.federation.sources import KnowledgeSource, Selection, SelectionRequest
 from edgestill.federation.world import World
+from edgestill.knowledge import LinkFit, fit_to_link
 from edgestill.models import Arrays
 from edgestill.seeds import derive_seed
 
@@ -89,6 +92,7 @@ class Dispatcher:
         return Step(
             dispatcher=self,
             round_number=round_number,
+            closes_after_s=closes_after_s,
             members=members,
             arrays=array_record(frames.arrays),
             train=TrainMessages(frames=frames, task=task),
@@ -101,6 +105,7 @@ class Step:
 
     dispatcher: Dispatcher
     round_number: int
+    closes_after_s: float
     members: Members
     arrays: ArrayRecord
     train: TrainMessages = field(repr=False)
@@ -128,7 +133,7 @@ class Step:
         for one, participant, selection in zip(blank, participants, selections, strict=True):
             knowledge = knowledge_records(
                 maker.source,
-                selection.positions,
+                selection,
                 participant.allocation,
                 at_fog=maker.knowledge_at_fog,
             )
@@ -137,17 +142,50 @@ class Step:
 
     def select(self, participants: Sequence[Participant]) -> list[Selection]:
         """Return the teacher's knowledge for each participant."""
-        seed = self.dispatcher.world.config.seed
+        seed, fits = self.dispatcher.world.config.seed, self._fits(participants)
         requests = [
             SelectionRequest(
                 summary=self.members.summary_of(one.device),
                 seed=derive_seed(
                     seed, "selection", round_number=self.round_number, device=one.device
                 ),
+                samples=None if fit is None else fit.samples,
             )
-            for one in participants
+            for one, fit in zip(participants, fits, strict=True)
         ]
-        return self.dispatcher.source.select(requests)
+        return [
+            selection if fit is None else replace(selection, lower_rate=fit.lower_rate)
+            for selection, fit in zip(self.dispatcher.source.select(requests), fits, strict=True)
+        ]
+
+    def _fits(self, participants: Sequence[Participant]) -> list[LinkFit | None]:
+        """Return what each participant's link brings in time; None where it is not asked."""
+        knowledge = self.dispatcher.world.config.knowledge
+        drawn = knowledge.selection in ("relevance", "random", "reversed")
+        if not (knowledge.fit_link and drawn and math.isfinite(self.closes_after_s)):
+            return [None] * len(participants)
+        return [self._fit(one, knowledge.samples_per_round) for one in participants]
+
+    def _fit(self, participant: Participant, samples: int) -> LinkFit:
+        maker, allocation, vitals = self.dispatcher, participant.allocation, participant.vitals
+        world = maker.world
+        without = plan(
+            world,
+            participant.device,
+            allocation,
+            vitals,
+            model_bytes=self.train.frames.size_bytes(allocation),
+            knowledge_bytes=0,
+            knowledge_samples=samples,
+        )
+        profile = world.fleet.profile_of(participant.device)
+        return fit_to_link(
+            maker.source.layout(tuple(allocation.modalities)),
+            samples,
+            bandwidth_bytes_per_s=profile.downlink_bytes_per_s * vitals.bandwidth_ratio,
+            deadline_s=self.closes_after_s,
+            compute_s=without.spent.total_s,
+        )
 
 
 def _counted(
