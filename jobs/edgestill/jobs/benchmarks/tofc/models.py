@@ -1,0 +1,84 @@
+"""One seed's model before any codec, trained once and kept in a folder for all that use it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from edgestill.inference.split import (
+    AnswerHead,
+    Asked,
+    Merging,
+    Plan,
+    TokenEncoder,
+    fit_answers,
+    fit_jointly,
+    fit_scenes,
+    merged_tokens,
+)
+from edgestill.jobs.benchmarks.tofc.plan import COUNT, Amount
+from edgestill.jobs.benchmarks.tofc.scenes import Part, accuracy, part
+
+MERGING = Merging(count=COUNT)
+_SCENE_RATE, _ANSWER_RATE, _JOINT_RATE = 4e-3, 2e-3, 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """How a model answers without any codec, on the test part, 0..1."""
+
+    seed: int
+    accuracy: float
+    own_accuracy: float
+    relational_accuracy: float
+
+
+def train(seed: int, amount: Amount, folder: Path) -> Trained:
+    """Train a seed's encoder and head, and keep them and the tokens of all parts."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    public = part("public", amount.scenes)
+    encoder, head = TokenEncoder(), AnswerHead()
+    plan = Plan(epochs=amount.scene_epochs, learning_rate=_SCENE_RATE, seed=seed)
+    fit_scenes(encoder, public.pictures, public.objects, plan)
+    asked = public.asked(merged_tokens(encoder, MERGING, public.pictures))
+    plan = Plan(epochs=amount.answer_epochs, learning_rate=_ANSWER_RATE, seed=seed)
+    fit_answers(head, asked, plan)
+    if amount.joint_epochs:
+        plan = Plan(epochs=amount.joint_epochs, learning_rate=_JOINT_RATE, seed=seed)
+        fit_jointly(encoder, head, MERGING, public.pictures, asked, public.objects, plan)
+    torch.save((encoder.state_dict(), head.state_dict()), folder / f"model{seed}.pt")
+    test = part("test", amount.tested)
+    reached = accuracy(head, test.asked(merged_tokens(encoder, MERGING, test.pictures)))
+    return Trained(
+        seed=seed,
+        accuracy=reached.every,
+        own_accuracy=reached.own,
+        relational_accuracy=reached.relational,
+    )
+
+
+def model(seed: int, folder: Path) -> tuple[TokenEncoder, AnswerHead]:
+    """Return a seed's encoder and head as :func:`train` left them."""
+    encoder, head = TokenEncoder(), AnswerHead()
+    encoder_weights, head_weights = torch.load(folder / f"model{seed}.pt", weights_only=True)
+    encoder.load_state_dict(encoder_weights)
+    head.load_state_dict(head_weights)
+    encoder.eval()
+    head.eval()
+    return encoder, head
+
+
+def asked_of(split: str, scenes: Part, merging: Merging, seed: int, folder: Path) -> Asked:
+    """Return a part's merged tokens with its questions; tokens are computed once per merging."""
+    path = folder / f"{split}{len(scenes.pictures)}-{merging.method}{merging.count}-{seed}.pt"
+    if path.exists():
+        tokens: Tensor = torch.load(path, weights_only=True)
+    else:
+        encoder, _ = model(seed, folder)
+        tokens = merged_tokens(encoder, merging, scenes.pictures)
+        partial = path.with_suffix(f".{torch.initial_seed()}")
+        torch.save(tokens, partial)
+        partial.replace(path)
+    return scenes.asked(tokens)
