@@ -11,7 +11,7 @@ Little-endian throughout::
     8       4     fingerprint of what both ends must share
     12      4     length of the head, which describes the payload
     16      4     length of the payload
-    20      4     CRC-32 of bytes 0 to 19, head and payload
+    20      4     CRC-32 of bytes 0 to 19, head, payload, and what the codec covers besides
     24            head, payload
 """
 
@@ -43,8 +43,13 @@ class Frame:
     payload: bytes | memoryview
 
 
-def seal(frame: Frame) -> bytes:
+def seal(frame: Frame, *, covered: bytes = b"") -> bytes:
     """Return the frame's bytes.
+
+    Args:
+        frame: its fields.
+        covered: further bytes under the checksum that do not travel: what the payload decodes to,
+            where two ends might decode differently.
 
     Raises:
         ValueError: the frame would exceed :data:`MAX_FRAME_BYTES`, or a field is out of range.
@@ -64,12 +69,22 @@ def seal(frame: Frame) -> bytes:
         len(frame.head),
         len(frame.payload),
     )
-    checksum = _CHECKSUM.pack(_crc(fields, frame.head, frame.payload))
+    checksum = _CHECKSUM.pack(_crc(fields, frame.head, frame.payload, covered))
     return b"".join((fields, checksum, frame.head, frame.payload))
 
 
-def unseal(data: bytes, *, codec: int, fingerprint: int, max_bytes: int) -> Frame:
+def unseal(
+    data: bytes, *, codec: int, fingerprint: int, max_bytes: int, covered: bool = False
+) -> Frame:
     """Check the envelope and return its fields; head and payload are views, nothing is copied.
+
+    Args:
+        data: bytes from anywhere.
+        codec: that the frame must be of.
+        fingerprint: that it must carry.
+        max_bytes: cap on the frame.
+        covered: whether the checksum covers what the payload decodes to; it is not looked at then,
+            and :func:`check_covered` must be called with that.
 
     Raises:
         FrameError: too long, cut short, damaged, of another codec or version, or made for a model
@@ -87,29 +102,36 @@ def unseal(data: bytes, *, codec: int, fingerprint: int, max_bytes: int) -> Fram
         raise FrameError(f"frame of {len(data)} bytes declares {head_bytes} + {payload_bytes}")
     view = memoryview(data)
     head, payload = view[HEADER_BYTES:][:head_bytes], view[HEADER_BYTES + head_bytes :]
-    (checksum,) = _CHECKSUM.unpack_from(data, _FIELDS.size)
-    if checksum != _crc(view[: _FIELDS.size], head, payload):
-        raise FrameError("frame is damaged: its CRC-32 does not match")
+    if not covered:
+        check_covered(data, b"")
     if owner != fingerprint:
         raise FrameError(f"frame has fingerprint {owner:08x}; expected {fingerprint:08x}")
     return Frame(codec=found, bits=bits, flags=flags, fingerprint=owner, head=head, payload=payload)
 
 
-def fingerprint_of(data: bytes) -> int | None:
-    """Return the fingerprint that a whole, undamaged frame carries; None of anything else.
+def check_covered(data: bytes, covered: bytes) -> None:
+    """Check an unsealed frame against its checksum, together with what its payload decoded to.
 
-    It tells a frame for another model from one that is broken, before any of it is decoded.
+    Raises:
+        FrameError: the frame is damaged, or this end decodes it otherwise than its sender would.
+    """
+    (checksum,) = _CHECKSUM.unpack_from(data, _FIELDS.size)
+    view = memoryview(data)
+    if checksum != _crc(view[: _FIELDS.size], view[HEADER_BYTES:], covered):
+        raise FrameError("frame is damaged: its CRC-32 does not match")
+
+
+def fingerprint_of(data: bytes) -> int | None:
+    """Return the fingerprint that a frame carries; None of what has not a frame's form.
+
+    It tells a frame for another model from one that is broken, before any of it is decoded; where
+    the frame is damaged the fingerprint may be.
     """
     if len(data) < HEADER_BYTES:
         return None
     magic, version, *_, owner, head_bytes, payload_bytes = _FIELDS.unpack_from(data)
     whole = HEADER_BYTES + head_bytes + payload_bytes == len(data)
-    (checksum,) = _CHECKSUM.unpack_from(data, _FIELDS.size)
-    view = memoryview(data)
-    if (magic, version) != (MAGIC, VERSION) or not whole:
-        return None
-    sound = checksum == _crc(view[: _FIELDS.size], view[HEADER_BYTES:])
-    return int(owner) if sound else None
+    return int(owner) if whole and (magic, version) == (MAGIC, VERSION) else None
 
 
 def _crc(*parts: bytes | memoryview) -> int:

@@ -102,7 +102,7 @@ def test_thousands_of_contents_under_a_right_envelope_never_give_other_tokens(ki
         with contextlib.suppress(FrameError):
             codec.decode(forged)
             wrong += 1
-    # The checksum lets one in 2**24 through.
+    # The checksum lets one in 2**32 through.
     assert wrong == 0
 
 
@@ -135,7 +135,7 @@ def test_a_mismatch_of_the_ends_is_told_by_the_checksum():
     bias += 1 << 18
     other = FrozenCodec({**arrays, "synthesis.means.bias": bias})
     other.fingerprint = codec.fingerprint
-    with pytest.raises(FrameError, match="checksum"):
+    with pytest.raises(FrameError, match="CRC-32"):
         other.decode(codec.encode(tokens(8)))
 
 

@@ -2,7 +2,8 @@
 
 The number of tokens stands in the header's field of bits; from 255 on that is 255, and the head
 is the number (a varint). Flags: bit 0, bounded form; bit 1, choices of
-experts in plain bits; bits 2 to 5, the rate. The payload is the coder's stream.
+experts in plain bits; bits 2 to 5, the rate. The payload is the coder's stream; the frame's
+checksum also covers the latents that it decodes to, so that no end ever gives a wrong tensor.
 
 In the bounded form the payload is a float32 step for each token, then their int8 symbols: no input,
 however strange or hostile, takes more than that (an entropy attack inflates learned payloads).
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from edgestill.codec.frame import MAX_FRAME_BYTES, Frame, seal, unseal
+from edgestill.codec.frame import MAX_FRAME_BYTES, Frame, check_covered, seal, unseal
 from edgestill.codec.frozen.bounded import bounded_bytes, bounded_tokens, bounded_width
 from edgestill.codec.frozen.choice import Choice
 from edgestill.codec.frozen.integers import LARGEST_INPUT, IntegerLayer
@@ -101,7 +102,7 @@ class FrozenCodec:
         """
         tokens_ND = np.asarray(tokens_ND, np.float32)
         self._check(tokens_ND, rate)
-        payload, flags = self._payload(tokens_ND, rate)
+        payload, flags, covered = self._payload(tokens_ND, rate)
         count = len(tokens_ND)
         frame = Frame(
             codec=CODEC_TOKENS,
@@ -111,7 +112,7 @@ class FrozenCodec:
             head=varint(count) if count >= _COUNTED_IN_HEAD else b"",
             payload=payload,
         )
-        sealed = seal(frame)
+        sealed = seal(frame, covered=covered)
         if len(sealed) > max_bytes:
             raise RateError(
                 f"{len(tokens_ND)} tokens take {len(sealed)} bytes at rate {rate}; "
@@ -130,16 +131,22 @@ class FrozenCodec:
             FrameError: anything but a whole frame made by this codec.
         """
         opened = unseal(
-            frame, codec=CODEC_TOKENS, fingerprint=self.fingerprint, max_bytes=MAX_FRAME_BYTES
+            frame,
+            codec=CODEC_TOKENS,
+            fingerprint=self.fingerprint,
+            max_bytes=MAX_FRAME_BYTES,
+            covered=True,
         )
         count = self._count(opened, max_bytes)
         rate = opened.flags >> _RATE_SHIFT
         if rate >= self.sizes.rates:
             raise FrameError(f"frame declares flags {opened.flags:#x}, of no rate of this codec")
         if opened.flags & _BOUNDED:
+            check_covered(frame, b"")
             return bounded_tokens(opened.payload, count, self.sizes.dimension)
         plain = bool(opened.flags & _PLAIN_CHOICE)
         latents_NL = self._latents(bytes(opened.payload), count, rate, plain=plain)
+        check_covered(frame, _covered(latents_NL))
         return self._tokens(latents_NL, rate)
 
     def symbols(self, tokens_ND: NDArray[np.float32], rate: int = 0) -> Symbols:
@@ -180,23 +187,23 @@ class FrozenCodec:
         except (SafetensorError, ValueError) as error:
             raise DataError(f"{path}: is no frozen codec: {error}") from error
 
-    def _payload(self, tokens_ND: NDArray[np.float32], rate: int) -> tuple[bytes, int]:
-        """Return the shorter of the learned and the bounded form, and its flags."""
+    def _payload(self, tokens_ND: NDArray[np.float32], rate: int) -> tuple[bytes, int, bytes]:
+        """Return the shorter of the learned and the bounded form, its flags, what they cover."""
         bounded = bounded_width(len(tokens_ND), self.sizes.dimension)
         try:
-            payload, plain = self._learned(tokens_ND.astype(np.float64), rate)
+            payload, plain, covered = self._learned(tokens_ND.astype(np.float64), rate)
         except OutOfRangeError:
-            payload, plain = b"", False
+            payload, plain, covered = b"", False, b""
         if payload and len(payload) <= bounded:
-            return payload, _PLAIN_CHOICE if plain else 0
-        return bounded_bytes(tokens_ND), _BOUNDED
+            return payload, _PLAIN_CHOICE if plain else 0, covered
+        return bounded_bytes(tokens_ND), _BOUNDED, b""
 
-    def _learned(self, tokens_ND: Floats, rate: int) -> tuple[bytes, bool]:
+    def _learned(self, tokens_ND: Floats, rate: int) -> tuple[bytes, bool, bytes]:
         symbols, experts_N = self._symbols(tokens_ND, rate)
-        coder = begun(symbols.decoded_NL)
+        coder = begun()
         symbols.push(coder)
         plain = self._choice is not None and self._choice.push(coder, experts_N)
-        return written(coder), plain
+        return written(coder), plain, _covered(symbols.decoded_NL)
 
     def _symbols(self, tokens_ND: Floats, rate: int) -> tuple[Symbols, Places]:
         weight, bias, gains = self._analysis
@@ -214,7 +221,7 @@ class FrozenCodec:
         elif plain:
             raise FrameError("frame declares a choice among one expert")
         latents_NL = self._prior.pop(coder, rate, experts_N)
-        finish(coder, latents_NL)
+        finish(coder)
         return latents_NL
 
     def _tokens(self, latents_NL: Floats, rate: int) -> NDArray[np.float32]:
@@ -238,3 +245,8 @@ class FrozenCodec:
             raise ValueError("tokens contain NaN or infinity")
         if not 0 <= rate < self.sizes.rates:
             raise ValueError(f"rate is {rate}; this codec has rates 0 to {self.sizes.rates - 1}")
+
+
+def _covered(latents_NL: Floats) -> bytes:
+    """Return the decoded latents as the checksum sees them, whatever made two ends differ."""
+    return latents_NL.astype("<i4").tobytes()

@@ -109,7 +109,7 @@ Coder = tuple[Callable[[], Any], Callable[[Any], NDArray[Any]]]
 
 def _ours(family: TableFamily, request: Request) -> Coder:
     def encode() -> NDArray[Any]:
-        coder = constriction.stream.stack.AnsCoder(np.array([1 << 24], np.uint32))
+        coder = constriction.stream.stack.AnsCoder(np.array([1], np.uint32))
         family.push(coder, request.symbols, request.tables)
         return np.asarray(coder.get_compressed())
 
