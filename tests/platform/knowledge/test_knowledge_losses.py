@@ -143,3 +143,16 @@ def test_coefficients_follow_pressure():
     for wrong in (-0.1, 1.1, math.nan):
         with pytest.raises(ValueError, match="pressure"):
             coefficients(config, wrong)
+
+
+def test_distill_loss_weighs_each_sample_by_its_relevance():
+    student, teacher = torch.zeros(2, 2), torch.tensor([[2 * math.log(3.0), 0.0], [9.0, -9.0]])
+    features = {"visual": torch.tensor([[3.0, 0.0], [0.0, 2.0]])}
+    taught = {"visual": torch.tensor([[0.0, 1.0], [1.0, 0.0]])}
+    relevance = torch.tensor([2.0, 0.0])
+    loss = distill_loss(
+        student, teacher, features, taught, temperature=2.0, feature_weight=0.5, relevance=relevance
+    )
+    # The first sample counts twice, the second not at all: the mean of two is the first alone.
+    divergence = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
+    assert loss.item() == pytest.approx(4 * divergence + 0.5 * 2.0, rel=1e-5)

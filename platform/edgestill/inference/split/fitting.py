@@ -67,8 +67,12 @@ class Images(Protocol):
         """Return float32 [B, 3, 96, 96]."""
 
 
-def fit_scenes(encoder: TokenEncoder, images: Images, objects: Tensor, plan: Plan) -> None:
-    """Pretrain the encoder to say where the objects are; ``objects`` is int64 [n, 6, 3]."""
+def fit_scenes(encoder: TokenEncoder, images: Images, objects: Tensor, plan: Plan) -> SceneHead:
+    """Pretrain the encoder to say where the objects are; ``objects`` is int64 [n, 6, 3].
+
+    Returns:
+        what reads it from the tokens.
+    """
     head = SceneHead()
     encoder.train()
     for rows in _steps([encoder, head], len(images), plan):
@@ -76,6 +80,7 @@ def fit_scenes(encoder: TokenEncoder, images: Images, objects: Tensor, plan: Pla
             tokens = encoder(images[rows])
         _backward(head.loss(tokens.float(), objects[rows]))
     encoder.eval()
+    return head
 
 
 @torch.no_grad()
@@ -126,6 +131,7 @@ def fit_answers(
 def fit_jointly(
     encoder: TokenEncoder,
     head: AnswerHead,
+    scenes: SceneHead,
     merging: Merging,
     images: Images,
     asked: Asked,
@@ -137,13 +143,13 @@ def fit_jointly(
     Args:
         encoder: trained further from where it is.
         head: as the encoder.
+        scenes: as the encoder; a new one would disturb what it reads from.
         merging: between them.
         images: n pictures, as they are to be seen.
         asked: their questions and answers; its tokens are not looked at.
         objects: int64 [n, 6, 3].
         plan: how.
     """
-    scenes = SceneHead()
     encoder.train()
     head.train()
     for rows in _steps([encoder, head, scenes], len(images), plan):

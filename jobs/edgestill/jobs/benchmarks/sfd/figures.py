@@ -30,15 +30,6 @@ def charts_of(
                 series=_series(personal, "accuracy", "received_bytes"),
             ),
             Chart(
-                title=f"{scenario.dataset}: personal students against bandwidth",
-                caption=f"What the link brings in {scenario.window_s:g} s, at the rate that fits.",
-                x_label="bandwidth, kB/s",
-                y_label="accuracy, 0 to 1",
-                series=_series(
-                    [row for row in own if row["link_bytes_per_s"]], "accuracy", "link_bytes_per_s"
-                ),
-            ),
-            Chart(
                 title=f"{scenario.dataset}: membership in the personal students",
                 caption="Likelihood-ratio attack by the server on students trained without "
                 "differential privacy; 0.5 is chance.",
@@ -46,8 +37,9 @@ def charts_of(
                 y_label="AUC",
                 series=_series(personal, "membership_auc", "received_bytes"),
             ),
-            _bars(scenario, own),
         ]
+        if scenario.averaged:
+            charts += [_bars(scenario, own), _against_bandwidth(scenario, own)]
     return [*charts, _inversion(told), _membership(told)]
 
 
@@ -64,6 +56,17 @@ def _series(rows: Sequence[Row], value: str, place: str) -> list[Series]:
                 _one(name, [row[place] / 1000 for row in some], [row[value] for row in some])
             )
     return series
+
+
+def _against_bandwidth(scenario: Scenario, rows: Sequence[Row]) -> Chart:
+    linked = [row for row in rows if row["link_bytes_per_s"]]
+    return Chart(
+        title=f"{scenario.dataset}: personal students against bandwidth",
+        caption=f"What the link brings in {scenario.window_s:g} s, at the rate that fits.",
+        x_label="bandwidth, kB/s",
+        y_label="accuracy, 0 to 1",
+        series=_series(linked, "accuracy", "link_bytes_per_s"),
+    )
 
 
 def _bars(scenario: Scenario, rows: Sequence[Row]) -> Chart:

@@ -4,7 +4,7 @@ Inversion is of the visual modality. Membership is of a student trained under di
 beside one trained in the same way without.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class Leaks:
 
 def measure_leaks(scenario: Scenario, seed: int, folder: Path) -> Leaks:
     """Attack what leaves the devices of a seed."""
-    stage = stage_of(scenario, seed, folder)
+    stage = stage_of(replace(scenario, devices=scenario.attacked), seed, folder)
     auc, accuracy, students = {}, {}, {}
     for name, privacy in (("plain", None), ("private", PRIVACY)):
         students[name] = _students(stage, scenario, privacy)

@@ -90,19 +90,19 @@ def teach_once(folder: Path, scenario: Scenario) -> tuple[str, float]:
 def _points(scenario: Scenario, seed: int) -> list[Point]:
     point = partial(Point, scenario=scenario, seed=seed)
     shared = [point(policy=policy, share=s) for policy in POLICIES for s in scenario.shares]
-    whole = [
-        point(policy=policy, share=share, together=together)
-        for policy, share in (("all", 1.0), ("none", 0.0))
-        for together in (False, True)
-    ]
+    ends = (("all", 1.0), ("none", 0.0))
+    shared += [point(policy=policy, share=share) for policy, share in ends]
+    if not scenario.averaged:
+        return shared
     # The same samples at half of the bytes, and what links of some bandwidth bring.
-    rough = [point(policy="relevance", share=GLOBAL_SHARE, lower_rate=True)]
+    rough = point(policy="relevance", share=GLOBAL_SHARE, lower_rate=True)
     linked = [
         point(policy="relevance", share=GLOBAL_SHARE, link_bytes_per_s=link)
         for link in scenario.link_bytes_per_s
     ]
+    whole = [point(policy=policy, share=share, together=True) for policy, share in ends]
     averaged = [point(policy=one, share=GLOBAL_SHARE, together=True) for one in POLICIES]
-    return [*shared, *whole, *rough, *linked, *averaged]
+    return [*shared, rough, *linked, *whole, *averaged]
 
 
 def _do(folder: Path, task: Point | Attack) -> Outcome | Leaks:

@@ -28,6 +28,8 @@ class Scenario:
         own_rows, public_rows: of each step.
         shares: of the bank's samples that devices receive.
         link_bytes_per_s: bandwidths; ``window_s`` is what the deadline leaves for the knowledge.
+        averaged: whether global students, slow links and the lower rate are measured too.
+        attacked: devices whose students are attacked for membership.
         teacher_epochs: at most.
         private_rounds: of the training under differential privacy, and of that beside it without.
     """
@@ -43,6 +45,8 @@ class Scenario:
     link_bytes_per_s: tuple[int, ...]
     teacher_epochs: int
     private_rounds: int
+    averaged: bool = True
+    attacked: int = 8
     own_rows: int = 8
     public_rows: int = 24
     window_s: float = 5.0
@@ -79,9 +83,9 @@ def half_teacher(
 
 def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
     """Return the scenario of each dataset."""
-    devices, steps = (4, 24) if quick else (8, 80)
+    devices, steps = (4, 40) if quick else (8, 80)
     shares = (0.25, 0.5) if quick else (0.125, 0.25, 0.5)
-    links = (50_000,) if quick else (25_000, 50_000, 100_000)
+    links = () if quick else (25_000, 50_000, 100_000)
     return (
         Scenario(
             dataset="affect",
@@ -93,8 +97,9 @@ def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
             steps=steps,
             shares=shares,
             link_bytes_per_s=links,
-            teacher_epochs=3 if quick else 15,
+            teacher_epochs=8 if quick else 15,
             private_rounds=3 if quick else 8,
+            averaged=not quick,
         ),
         Scenario(
             dataset="av_digits",
@@ -108,6 +113,7 @@ def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
             link_bytes_per_s=links,
             teacher_epochs=3 if quick else 15,
             private_rounds=3 if quick else 8,
+            averaged=not quick,
         ),
     )
 

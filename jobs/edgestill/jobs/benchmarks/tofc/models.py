@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgestill.inference.split import (
     AnswerHead,
     Asked,
     Merging,
     Plan,
+    SceneHead,
     TokenEncoder,
     fit_answers,
     fit_jointly,
@@ -41,14 +42,14 @@ def train(seed: int, amount: Amount, folder: Path) -> Trained:
     public = part("public", amount.scenes)
     encoder, head = TokenEncoder(), AnswerHead()
     plan = Plan(epochs=amount.scene_epochs, learning_rate=_SCENE_RATE, seed=seed)
-    fit_scenes(encoder, public.pictures, public.objects, plan)
+    scenes = fit_scenes(encoder, public.pictures, public.objects, plan)
     asked = public.asked(merged_tokens(encoder, MERGING, public.pictures))
     plan = Plan(epochs=amount.answer_epochs, learning_rate=_ANSWER_RATE, seed=seed)
     fit_answers(head, asked, plan)
     if amount.joint_epochs:
         plan = Plan(epochs=amount.joint_epochs, learning_rate=_JOINT_RATE, seed=seed)
-        fit_jointly(encoder, head, MERGING, public.pictures, asked, public.objects, plan)
-    torch.save((encoder.state_dict(), head.state_dict()), folder / f"model{seed}.pt")
+        fit_jointly(encoder, head, scenes, MERGING, public.pictures, asked, public.objects, plan)
+    _save(folder / f"model{seed}.pt", encoder, head, scenes)
     test = part("test", amount.tested)
     reached = accuracy(head, test.asked(merged_tokens(encoder, MERGING, test.pictures)))
     return Trained(
@@ -61,13 +62,22 @@ def train(seed: int, amount: Amount, folder: Path) -> Trained:
 
 def model(seed: int, folder: Path) -> tuple[TokenEncoder, AnswerHead]:
     """Return a seed's encoder and head as :func:`train` left them."""
-    encoder, head = TokenEncoder(), AnswerHead()
-    encoder_weights, head_weights = torch.load(folder / f"model{seed}.pt", weights_only=True)
-    encoder.load_state_dict(encoder_weights)
-    head.load_state_dict(head_weights)
-    encoder.eval()
-    head.eval()
+    encoder, head, _ = parts(seed, folder)
     return encoder, head
+
+
+def parts(seed: int, folder: Path) -> tuple[TokenEncoder, AnswerHead, SceneHead]:
+    """Return a seed's encoder and head, and the head that it was pretrained with."""
+    modules = TokenEncoder(), AnswerHead(), SceneHead()
+    saved = torch.load(folder / f"model{seed}.pt", weights_only=True)
+    for module, weights in zip(modules, saved, strict=True):
+        module.load_state_dict(weights)
+        module.eval()
+    return modules
+
+
+def _save(path: Path, *modules: nn.Module) -> None:
+    torch.save([module.state_dict() for module in modules], path)
 
 
 def asked_of(split: str, scenes: Part, merging: Merging, seed: int, folder: Path) -> Asked:

@@ -16,7 +16,7 @@ from edgestill.inference.split import (
     fit_jointly,
     merged_tokens,
 )
-from edgestill.jobs.benchmarks.tofc.models import MERGING, asked_of, model
+from edgestill.jobs.benchmarks.tofc.models import MERGING, asked_of, model, parts
 from edgestill.jobs.benchmarks.tofc.pictures import compressed, restored
 from edgestill.jobs.benchmarks.tofc.plan import (
     Amount,
@@ -120,7 +120,7 @@ def _plain(job: Job, coding: PlainCoding) -> Point:
 
 
 def _pictures(job: Job, coding: ImageCoding) -> Point:
-    encoder, head = model(job.seed, job.folder)
+    encoder, head, scene_head = parts(job.seed, job.folder)
     if coding.tuned:
         public = part("public", job.amount.scenes)
         count = job.amount.tuned_scenes
@@ -128,7 +128,7 @@ def _pictures(job: Job, coding: ImageCoding) -> Point:
         epochs = job.amount.tuned_epochs
         plan = Plan(epochs=epochs, learning_rate=_TUNING_RATE, seed=job.seed)
         asked = public.asked(torch.empty(0))
-        fit_jointly(encoder, head, MERGING, seen.pictures, asked, public.objects, plan)
+        fit_jointly(encoder, head, scene_head, MERGING, seen.pictures, asked, public.objects, plan)
     scored = []
     for _, scenes in _parts(job):
         seen, frames = _sent(scenes, coding, len(scenes.pictures))
