@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from edgestill.inference.split import Merging
+from edgestill.inference.split.scenes import part
 from edgestill.jobs.benchmarks.tofc.curves import Curve, gain
 from edgestill.jobs.benchmarks.tofc.models import Trained, train
-from edgestill.jobs.benchmarks.tofc.pictures import compressed, restored
+from edgestill.jobs.benchmarks.tofc.pictures import SAVED, compressed, restored
 from edgestill.jobs.benchmarks.tofc.plan import (
     FULL,
     QUICK,
@@ -18,7 +19,6 @@ from edgestill.jobs.benchmarks.tofc.plan import (
     PlainCoding,
     TokenCoding,
 )
-from edgestill.jobs.benchmarks.tofc.scenes import part
 from edgestill.jobs.benchmarks.tofc.tasks import Job, Point, measure_coding
 from edgestill.jobs.benchmarks.tofc.timing import Parts
 from edgestill.jobs.benchmarks.tofc.verdict import judged, matches
@@ -33,7 +33,7 @@ TINY = replace(
     validated=6,
     tested=6,
 )
-WEBP = ImageCoding(form="WEBP", quality=30, side=96, tuned=False)
+WEBP = ImageCoding(form="WebP", quality=30, side=96, tuned=False)
 
 
 def point(coding, size, accuracy, seed=1):
@@ -110,7 +110,7 @@ def test_time_is_device_link_and_server():
     assert Parts(device_ms=2, server_ms=3, bytes=500).total_ms(50_000) == pytest.approx(15)
 
 
-@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("form", sorted(SAVED))
 def test_pictures_keep_shape_and_place_through_an_image_codec(form):
     picture = np.zeros((3, 96, 96), np.uint8)
     picture[0, :48] = 200
@@ -126,7 +126,7 @@ def test_the_full_form_compares_everything_that_is_claimed():
     for amount in (FULL, QUICK):
         names = {coding.name for coding in amount.codings}
         assert {"16 experts", "1 expert", "pooling", "int8", "fp16"} <= names
-        assert {"WEBP", "WEBP, fine-tuned", "JPEG"} <= names
+        assert {"WebP", "JPEG 4:4:4", "JPEG 4:4:4, fine-tuned"} <= names
     assert len(FULL.seeds) == 3
     assert len(QUICK.seeds) == 1
 

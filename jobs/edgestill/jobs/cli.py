@@ -17,6 +17,7 @@ from edgestill.jobs.commands.fetch import fetch
 from edgestill.jobs.commands.flower import flower
 from edgestill.jobs.commands.monitor import monitor
 from edgestill.jobs.commands.run import run
+from edgestill.jobs.commands.split import split
 from edgestill.jobs.commands.submit import submit
 from edgestill.jobs.commands.validate import validate
 
@@ -27,7 +28,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, validate, data, export, bench, submit, fetch, dashboards, monitor, device):
+for command in (
+    *(run, validate, data, split, export, bench),
+    *(submit, fetch, dashboards, monitor, device),
+):
     app.command()(command)
 app.add_typer(flower)
 

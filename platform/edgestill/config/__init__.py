@@ -22,9 +22,10 @@ from edgestill.config.learning import (
     TeacherConfig,
     TrainingConfig,
 )
-from edgestill.config.load import digest, dump, load, resolve
+from edgestill.config.load import digest, dump, load, load_as, resolve
 from edgestill.config.section import LevelName, ModalityKind
 from edgestill.config.selection import UtilityConfig
+from edgestill.config.split import CodecConfig, SplitConfig
 from edgestill.config.tree import (
     EngineConfig,
     FederationConfig,
@@ -37,6 +38,7 @@ __all__ = [
     "AllocationConfig",
     "AugmentationConfig",
     "BudgetConfig",
+    "CodecConfig",
     "DataConfig",
     "EngineConfig",
     "EvaluationConfig",
@@ -53,6 +55,7 @@ __all__ = [
     "PrivacyConfig",
     "RunConfig",
     "SignalsConfig",
+    "SplitConfig",
     "StagesConfig",
     "StudentConfig",
     "SummaryConfig",
@@ -65,5 +68,6 @@ __all__ = [
     "digest",
     "dump",
     "load",
+    "load_as",
     "resolve",
 ]

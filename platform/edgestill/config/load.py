@@ -1,15 +1,18 @@
-"""From YAML and ``--set`` to a :class:`RunConfig`, with the key named when something is wrong."""
+"""From YAML and ``--set`` to a typed tree, with the key named when something is wrong."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from edgestill.config.section import Section
 from edgestill.config.tree import RunConfig
 from edgestill.errors import ConfigurationError
+
+Tree = TypeVar("Tree", bound=Section)
 
 PATH_KEYS = ("path", "_file")
 
@@ -29,7 +32,19 @@ CHANGES_NO_NUMBER: Any = {
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
-    """Read a YAML file, apply ``dotted.key=value`` overrides and check the whole.
+    """Read a run's configuration; see :func:`load_as`."""
+    return load_as(RunConfig, path, overrides)
+
+
+def resolve(
+    tree: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str = "configuration"
+) -> RunConfig:
+    """Check a run's tree of plain values; see :func:`resolve_as`."""
+    return resolve_as(RunConfig, tree, overrides, where=where)
+
+
+def load_as(kind: type[Tree], path: Path, overrides: Sequence[str] = ()) -> Tree:
+    """Read a YAML file as a tree of this kind, with ``dotted.key=value`` overrides, and check it.
 
     Relative paths in the file are taken from the file's folder; those of an override, from the
     working directory.
@@ -49,12 +64,17 @@ def load(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise ConfigurationError(f"{path}: expected a mapping of keys, got {type(tree).__name__}")
-    return resolve(_anchored(tree, path.resolve().parent), overrides, where=str(path))
+    anchored = _anchored(tree, path.resolve().parent)
+    return resolve_as(kind, anchored, overrides, where=str(path))
 
 
-def resolve(
-    tree: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str = "configuration"
-) -> RunConfig:
+def resolve_as(
+    kind: type[Tree],
+    tree: Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    where: str = "configuration",
+) -> Tree:
     """Check a tree of plain values, after overrides.
 
     Paths that are still relative are taken from the working directory, so that the resolved tree
@@ -65,14 +85,14 @@ def resolve(
     """
     plain: Any = {**tree}
     for override in overrides:
-        plain = _with_override(plain, override)
+        plain = _with_override(plain, override, kind)
     try:
-        return RunConfig.model_validate(_anchored(plain, Path.cwd()))
+        return kind.model_validate(_anchored(plain, Path.cwd()))
     except ValidationError as error:
-        raise ConfigurationError(f"{where}: {_first_reason(error)}") from error
+        raise ConfigurationError(f"{where}: {_first_reason(error, kind)}") from error
 
 
-def dump(config: RunConfig) -> str:
+def dump(config: Section) -> str:
     """Return the resolved tree as YAML that :func:`load` reads back to an equal tree."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
@@ -87,7 +107,7 @@ def digest(config: RunConfig) -> str:
     return hashlib.blake2b(yaml.safe_dump(plain).encode(), digest_size=8).hexdigest()
 
 
-def _with_override(tree: Any, override: str) -> Any:
+def _with_override(tree: Any, override: str, kind: type[Section]) -> Any:
     key, separator, text = override.partition("=")
     if not separator or not key:
         raise ConfigurationError(f"--set {override}: expected dotted.key=value")
@@ -95,7 +115,7 @@ def _with_override(tree: Any, override: str) -> Any:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"--set {key}: {text!r} is not a YAML value") from error
-    return _put(tree, RunConfig().model_dump(mode="json"), key.split("."), value, key)
+    return _put(tree, kind().model_dump(mode="json"), key.split("."), value, key)
 
 
 def _put(node: Any, default: Any, path: list[str], value: Any, key: str) -> Any:
@@ -137,11 +157,11 @@ def _anchored(node: Any, folder: Path) -> Any:
     return node
 
 
-def _first_reason(error: ValidationError) -> str:
+def _first_reason(error: ValidationError, kind: type[Section]) -> str:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"]) or "root"
     if first["type"] == "extra_forbidden":
-        known = _known_keys(tuple(first["loc"][:-1]))
+        known = _known_keys(tuple(first["loc"][:-1]), kind)
         return f"{key}: unknown key; known here: {', '.join(known)}"
     message = first["msg"].removeprefix("Value error, ")
     reason = f"{key}: {message[0].lower()}{message[1:]}"
@@ -150,9 +170,9 @@ def _first_reason(error: ValidationError) -> str:
     return reason if isinstance(given, dict | BaseModel) else f"{reason} (got {given!r})"
 
 
-def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+def _known_keys(path: tuple[int | str, ...], kind: type[Section]) -> list[str]:
     """Return the keys of the section at ``path``, walking the declared types."""
-    schema: dict[str, Any] = RunConfig.model_json_schema()
+    schema: dict[str, Any] = kind.model_json_schema()
     definitions = schema.get("$defs", {})
     node = schema
     for part in path:

@@ -17,11 +17,14 @@ from edgestill.inference.split.fitting import (
 )
 from edgestill.inference.split.halves import DeviceHalf, ServerHalf, load_halves, save_halves
 from edgestill.inference.split.merging import Merging
+from edgestill.inference.split.training import Backbone, Epochs, train_backbone, train_codec
 
 __all__ = [
     "AnswerHead",
     "Asked",
+    "Backbone",
     "DeviceHalf",
+    "Epochs",
     "Merging",
     "Plan",
     "SceneHead",
@@ -33,4 +36,6 @@ __all__ = [
     "load_halves",
     "merged_tokens",
     "save_halves",
+    "train_backbone",
+    "train_codec",
 ]

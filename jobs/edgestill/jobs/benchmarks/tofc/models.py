@@ -9,20 +9,17 @@ from torch import Tensor, nn
 from edgestill.inference.split import (
     AnswerHead,
     Asked,
+    Epochs,
     Merging,
-    Plan,
     SceneHead,
     TokenEncoder,
-    fit_answers,
-    fit_jointly,
-    fit_scenes,
     merged_tokens,
+    train_backbone,
 )
+from edgestill.inference.split.scenes import Part, accuracy, part
 from edgestill.jobs.benchmarks.tofc.plan import COUNT, Amount
-from edgestill.jobs.benchmarks.tofc.scenes import Part, accuracy, part
 
 MERGING = Merging(count=COUNT)
-_SCENE_RATE, _ANSWER_RATE, _JOINT_RATE = 4e-3, 2e-3, 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +34,13 @@ class Trained:
 
 def train(seed: int, amount: Amount, folder: Path) -> Trained:
     """Train a seed's encoder and head, and keep them and the tokens of all parts."""
-    torch.manual_seed(seed)
     torch.set_num_threads(1)
-    public = part("public", amount.scenes)
-    encoder, head = TokenEncoder(), AnswerHead()
-    plan = Plan(epochs=amount.scene_epochs, learning_rate=_SCENE_RATE, seed=seed)
-    scenes = fit_scenes(encoder, public.pictures, public.objects, plan)
-    asked = public.asked(merged_tokens(encoder, MERGING, public.pictures))
-    plan = Plan(epochs=amount.answer_epochs, learning_rate=_ANSWER_RATE, seed=seed)
-    fit_answers(head, asked, plan)
-    if amount.joint_epochs:
-        plan = Plan(epochs=amount.joint_epochs, learning_rate=_JOINT_RATE, seed=seed)
-        fit_jointly(encoder, head, scenes, MERGING, public.pictures, asked, public.objects, plan)
-    _save(folder / f"model{seed}.pt", encoder, head, scenes)
+    epochs = Epochs(
+        scenes=amount.scene_epochs, answers=amount.answer_epochs, joint=amount.joint_epochs
+    )
+    made = train_backbone(part("public", amount.scenes), MERGING, epochs, seed=seed)
+    encoder, head = made.encoder, made.head
+    _save(folder / f"model{seed}.pt", encoder, head, made.scenes)
     test = part("test", amount.tested)
     reached = accuracy(head, test.asked(merged_tokens(encoder, MERGING, test.pictures)))
     return Trained(

@@ -1,6 +1,8 @@
 """Image codecs as their users have them: Pillow's JPEG and WebP, each at its best effort."""
 
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,14 @@ from edgestill.jobs.benchmarks.tofc.plan import ImageCoding
 
 Pixels = NDArray[np.uint8]
 
+SAVED: Mapping[str, Mapping[str, Any]] = {
+    "WebP": {"format": "WEBP", "method": 6},
+    "WebP lossless": {"format": "WEBP", "method": 6, "lossless": True},
+    "JPEG": {"format": "JPEG", "optimize": True},
+    "JPEG 4:4:4": {"format": "JPEG", "optimize": True, "subsampling": 0},
+}
+"""WebP's lossy form always halves the colours' resolution; JPEG does unless told."""
+
 
 def compressed(image_chw: Pixels, coding: ImageCoding) -> bytes:
     """Return the file of a picture, uint8 [3, 96, 96], shrunk first where that is asked for."""
@@ -18,10 +28,7 @@ def compressed(image_chw: Pixels, coding: ImageCoding) -> bytes:
     if coding.side != SIDE:
         image = image.resize((coding.side, coding.side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    if coding.form == "WEBP":
-        image.save(buffer, "WEBP", quality=coding.quality, method=6)
-    else:
-        image.save(buffer, "JPEG", quality=coding.quality, optimize=True)
+    image.save(buffer, quality=coding.quality, **SAVED[coding.form])
     return buffer.getvalue()
 
 

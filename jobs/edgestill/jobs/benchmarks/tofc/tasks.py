@@ -12,10 +12,11 @@ from edgestill.inference.split import (
     AnswerHead,
     Asked,
     Plan,
-    fit_answers,
     fit_jointly,
     merged_tokens,
+    train_codec,
 )
+from edgestill.inference.split.scenes import Accuracy, Part, accuracy, part
 from edgestill.jobs.benchmarks.tofc.models import MERGING, asked_of, model, parts
 from edgestill.jobs.benchmarks.tofc.pictures import compressed, restored
 from edgestill.jobs.benchmarks.tofc.plan import (
@@ -25,12 +26,9 @@ from edgestill.jobs.benchmarks.tofc.plan import (
     PlainCoding,
     TokenCoding,
 )
-from edgestill.jobs.benchmarks.tofc.scenes import Accuracy, Part, accuracy, part
 from edgestill.seeds import derive_seed
 
-_CODEC_RATE, _TUNING_RATE = 3e-3, 1e-3
-_STEP = 0.3
-"""Quantisation step that a codec begins with, about the size of a token's features."""
+_TUNING_RATE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +93,14 @@ def trained_codec(job: Job, coding: TokenCoding) -> tuple[FeatureCodec, AnswerHe
     _, head = model(job.seed, job.folder)
     public = part("public", job.amount.scenes)
     asked = asked_of("public", public, coding.merging, job.seed, job.folder)
-    codec = FeatureCodec(
-        asked.tokens_nND.shape[-1], kind=coding.kind, experts=coding.experts, step=_STEP
+    return train_codec(
+        head,
+        asked,
+        experts=coding.experts,
+        rate_weight=coding.rate_weight,
+        epochs=job.amount.codec_epochs,
+        seed=job.seed,
     )
-    epochs = job.amount.codec_epochs * min(1.0, 16 / asked.tokens_nND.shape[1])
-    plan = Plan(epochs=epochs, learning_rate=_CODEC_RATE, seed=job.seed, batch=32)
-    fit_answers(head, asked, plan, codec=codec, rate_weight=coding.rate_weight)
-    codec.freeze()
-    return codec, head
 
 
 def _plain(job: Job, coding: PlainCoding) -> Point:

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from edgestill.inference.split import DeviceHalf, ServerHalf
+from edgestill.inference.split.scenes import part
 from edgestill.jobs.benchmarks.tofc.models import MERGING, model
 from edgestill.jobs.benchmarks.tofc.pictures import compressed, restored
 from edgestill.jobs.benchmarks.tofc.plan import ImageCoding, TokenCoding
-from edgestill.jobs.benchmarks.tofc.scenes import part
 from edgestill.jobs.benchmarks.tofc.tasks import Job, trained_codec
 
 Pixels = NDArray[np.uint8]

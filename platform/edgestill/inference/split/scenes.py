@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgestill.data.scene_vqa import ASKED_OF_EACH, SceneVqa, load_scene_vqa
-from edgestill.inference.split import AnswerHead, Asked
+from edgestill.inference.split.answering import AnswerHead
+from edgestill.inference.split.fitting import Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
