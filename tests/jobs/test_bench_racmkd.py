@@ -243,6 +243,7 @@ def test_every_claim_is_judged_from_every_level_and_seed():
         "racmkd_high_flops_saved": (0.15, 0.865, False),
         "racmkd_latency_falls": (1.5, 0.0, True),
         "racmkd_best_comparator_gain": (0.02, 0.0, True),
+        "racmkd_best_comparator_gain_at_each_level": (0.02, 0.0, True),
     }
     assert len(measured.charts) == 4
     assert [len(table.rows) for table in measured.tables] == [7, 6, 8, 1]

@@ -129,8 +129,8 @@ def _scored(accuracy: Summary, own: Mapping[str, Any], bills: Bills) -> dict[str
 def _gains(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return how far ours is ahead of the comparators.
 
-    ``over_best`` is the claim's: the mean over levels against the one comparator that is best over
-    all levels. ``over_best_of_each_level`` is stricter, against whichever happens to be best there.
+    ``over_best`` is the mean over levels against the one comparator that is best over all levels;
+    ``over_best_of_each_level`` is stricter, against whichever happens to be best at each.
     """
     found = [one for one in outcomes if one.level in {plan.name for plan in LEVELS}]
     of_levels = {
@@ -204,6 +204,11 @@ def _claims(rows: Mapping[str, Mapping[str, Any]], gains: Mapping[str, Any]) -> 
             "racmkd_best_comparator_gain",
             float(gains["over_best"]["mean"]),
             "of accuracy 0..1, mean over levels",
+        ),
+        _positive(
+            "racmkd_best_comparator_gain_at_each_level",
+            float(gains["over_best_of_each_level"]),
+            "of accuracy 0..1, over the best at each level",
         ),
     ]
 
