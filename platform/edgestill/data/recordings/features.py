@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from scipy.io import wavfile
-from scipy.signal import resample_poly
 
 from edgestill.data.recordings.names import Clip
 from edgestill.data.spectrogram import MelSpectrogram
@@ -106,6 +105,8 @@ def _read(path: Path) -> NDArray[np.float64]:
     if not np.isfinite(wave).all():
         raise DataError(f"{path} (data.path): NaN or infinity in its samples")
     shared = gcd(rate_hz, FORM.rate_hz)
+    from scipy.signal import resample_poly  # takes a second, in every process that imports data
+
     return np.asarray(resample_poly(wave, FORM.rate_hz // shared, rate_hz // shared), np.float64)
 
 
