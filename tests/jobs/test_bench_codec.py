@@ -81,7 +81,7 @@ def test_both_coders_give_back_the_symbols_they_were_given():
 
 
 def test_a_coder_that_gives_other_symbols_stops_the_benchmark(monkeypatch):
-    monkeypatch.setattr(speed.TableFamily, "pop", lambda *_: np.zeros(FEATURES, np.int32))
+    monkeypatch.setattr(speed.Stream, "ended", lambda *_: np.zeros(FEATURES, np.int32))
     request = Request(images=1, symbols=np.ones(FEATURES, np.int32), tables=np.full(FEATURES, 50))
     with pytest.raises(RunError, match="ours"):
         speeds(request, 1)

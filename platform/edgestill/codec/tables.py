@@ -22,7 +22,10 @@ LARGEST_SYMBOL = (1 << 15) - 1
 
 BLOCK = 1 << 16
 
-_ESCAPED = constriction.stream.model.Uniform(1 << 16)
+ESCAPED_BITS = 16
+"""What an escaped symbol takes besides its escape."""
+
+_ESCAPED = constriction.stream.model.Uniform(1 << ESCAPED_BITS)
 
 
 def integer_counts(masses: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -63,7 +66,8 @@ class TableFamily:
         categorical = constriction.stream.model.Categorical
         # Sums and products with powers of two of such integers are exact in float64.
         self._models = [categorical(part, perfect=False) for part in parts]
-        self._index = np.min_scalar_type(len(sizes) - 1)
+        index = np.min_scalar_type(len(sizes) - 1)
+        self._every = np.arange(len(sizes), dtype=index)
 
     @classmethod
     def of(cls, tables: Sequence[tuple[int, NDArray[np.int32]]]) -> "TableFamily":
@@ -97,7 +101,7 @@ class TableFamily:
         outside = (places < 0) | (places >= escapes)
         begins = np.cumsum(self.sizes) - self.sizes
         counts = self.counts[begins[tables] + np.where(outside, escapes, places)]
-        return float(np.log2(TOTAL / counts).sum() + 16 * np.count_nonzero(outside))
+        return float(np.log2(TOTAL / counts).sum() + ESCAPED_BITS * np.count_nonzero(outside))
 
     def _push_block(self, coder: Any, symbols: Integers, tables: NDArray[Any]) -> None:
         order, present, counts = self._grouped(tables)
@@ -134,8 +138,10 @@ class TableFamily:
     def _grouped(self, tables: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return the order by table, the tables that occur, and how often each does."""
         # Integers of 16 bits and less are sorted by radix.
-        order = np.argsort(tables.astype(self._index, copy=False), kind="stable")
-        counts = np.bincount(tables, minlength=len(self))
+        tables = tables.astype(self._every.dtype, copy=False)
+        order = np.argsort(tables, kind="stable")
+        ends = np.searchsorted(tables, self._every, side="right", sorter=order)
+        counts = np.diff(ends, prepend=0)
         present = np.flatnonzero(counts)
         return order, present, counts[present]
 

@@ -16,8 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scipy.stats import t as student_t
-
 from edgestill.jobs.benchmarks.contest import (
     NAMES,
     STATIC,
@@ -30,6 +28,7 @@ from edgestill.jobs.benchmarks.contest import (
 )
 from edgestill.jobs.benchmarks.decisions import gaps_to_exact, random_menus, timings
 from edgestill.jobs.benchmarks.form import Measured, at_least, at_most
+from edgestill.jobs.benchmarks.intervals import interval
 from edgestill.report import show_progress
 
 FULL = Scenario(devices=32, rounds=12, energy_j=30.0, seeds=(21, 22, 23))
@@ -88,7 +87,7 @@ def judged(
         results={
             "policies": policies,
             "best_static": best,
-            "gain": {"by_seed": gains, **_interval(gains)},
+            "gain": {"by_seed": gains, **interval(gains)},
             "gap_to_exact": dict(gaps),
             "timings": dict(taken),
             "runs": [outcome.to_plain() for outcome in outcomes],
@@ -117,7 +116,7 @@ def _summary(runs: Sequence[Outcome]) -> dict[str, Any]:
     errors = [run.foretold_error for run in runs if run.foretold_error is not None]
     return {
         "accuracy": statistics.fmean(accuracies),
-        **_interval(accuracies),
+        **interval(accuracies),
         "rounds_within": statistics.fmean(run.rounds_within for run in runs),
         "accuracy_in_time_alone": statistics.fmean(run.accuracy_in_time for run in runs),
         "energy_in_time_j": statistics.fmean(run.energy_j for run in runs),
@@ -130,13 +129,3 @@ def _gains(outcomes: Sequence[Outcome], best: str) -> list[float]:
     """Return what ours is ahead of a static level, by seed."""
     accuracy = {(one.name, one.seed): one.accuracy for one in outcomes}
     return [accuracy[OURS, one.seed] - one.accuracy for one in outcomes if one.name == best]
-
-
-def _interval(values: Sequence[float]) -> dict[str, float | None]:
-    """Return the 95 % interval of the mean (Student's t); None with a single value."""
-    if len(values) < 2:
-        return {"low_95": None, "high_95": None}
-    mean = statistics.fmean(values)
-    half = float(student_t.ppf(0.975, len(values) - 1)) * statistics.stdev(values)
-    half /= len(values) ** 0.5
-    return {"low_95": mean - half, "high_95": mean + half}

@@ -37,11 +37,13 @@ from edgestill.codec.frozen.latents import (
     Symbols,
 )
 from edgestill.codec.frozen.parameters import Array, Sizes, expect, fingerprint
-from edgestill.codec.frozen.stream import begun, finish, read, written
+from edgestill.codec.frozen.stream import read, written
 from edgestill.codec.reader import Reader, varint
 from edgestill.errors import DataError, FrameError, RateError
 
-CODEC_TOKENS = 2
+CODEC_TOKENS = 3
+"""2 was the form whose coder starts empty; its frames are refused."""
+
 MAX_TOKENS_BYTES = 1 << 24
 """Largest array of float32 tokens that is decoded unasked."""
 
@@ -200,8 +202,7 @@ class FrozenCodec:
 
     def _learned(self, tokens_ND: Floats, rate: int) -> tuple[bytes, bool, bytes]:
         symbols, experts_N = self._symbols(tokens_ND, rate)
-        coder = begun()
-        symbols.push(coder)
+        coder = symbols.begun()
         plain = self._choice is not None and self._choice.push(coder, experts_N)
         return written(coder), plain, _covered(symbols.decoded_NL)
 
@@ -220,9 +221,7 @@ class FrozenCodec:
             experts_N = self._choice.pop(coder, count, plain=plain)
         elif plain:
             raise FrameError("frame declares a choice among one expert")
-        latents_NL = self._prior.pop(coder, rate, experts_N)
-        finish(coder)
-        return latents_NL
+        return self._prior.pop(coder, rate, experts_N)
 
     def _tokens(self, latents_NL: Floats, rate: int) -> NDArray[np.float32]:
         layer = self._synthesis[rate]

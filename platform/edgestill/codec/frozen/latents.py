@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgestill.codec.frozen.integers import IntegerLayer, shifted_down
 from edgestill.codec.frozen.parameters import Array, Sizes, expect
+from edgestill.codec.frozen.stream import Stream
 from edgestill.codec.tables import LARGEST_SYMBOL, Integers, TableFamily
 
 Floats = NDArray[np.float64]
@@ -39,16 +40,21 @@ class Symbols:
 
     Attributes:
         parts: family of tables, symbols and the table of each, in the order of pushing.
+        stream: of the first part.
         decoded_NL: the latents as the other end will see them.
     """
 
     parts: tuple[tuple[TableFamily, Integers, NDArray[Any]], ...]
+    stream: Stream
     decoded_NL: Floats
 
-    def push(self, coder: Any) -> None:
-        """Push all parts."""
-        for tables_of, symbols, tables in self.parts:
-            tables_of.push(coder, symbols, tables)
+    def begun(self) -> Any:
+        """Return a coder with all parts."""
+        (_, symbols, tables), *others = self.parts
+        coder = self.stream.begun(symbols, tables)
+        for tables_of, pushed, under in others:
+            tables_of.push(coder, pushed, under)
+        return coder
 
 
 class Prior(Protocol):
@@ -62,7 +68,11 @@ class Prior(Protocol):
         """
 
     def pop(self, coder: Any, rate: int, experts_N: Places) -> Floats:
-        """Pop the symbols of the tokens that these experts code; return their latents NL."""
+        """Pop the symbols of the tokens that these experts code; return their latents NL.
+
+        Raises:
+            FrameError: these symbols are not all that the coder holds.
+        """
 
 
 class FactorisedPrior:
@@ -70,6 +80,7 @@ class FactorisedPrior:
 
     def __init__(self, arrays: Mapping[str, Array], sizes: Sizes) -> None:
         self._family = family(arrays, "latent")
+        self._stream = Stream(self._family)
         self._channels = sizes.dimension
         if len(self._family) != sizes.rates * sizes.dimension:
             raise ValueError(f"latent: {len(self._family)} tables; expected one per channel")
@@ -79,11 +90,11 @@ class FactorisedPrior:
         symbols_NL = within_reach(latents_NL)
         tables = self._tables(len(experts_N), rate)
         parts = ((self._family, symbols_NL.ravel(), tables),)
-        return Symbols(parts=parts, decoded_NL=in_units(symbols_NL))
+        return Symbols(parts=parts, stream=self._stream, decoded_NL=in_units(symbols_NL))
 
     def pop(self, coder: Any, rate: int, experts_N: Places) -> Floats:
         """Pop the latents."""
-        symbols = self._family.pop(coder, self._tables(len(experts_N), rate))
+        symbols = self._stream.ended(coder, self._tables(len(experts_N), rate))
         return in_units(symbols.reshape(len(experts_N), self._channels))
 
     def _tables(self, count: int, rate: int) -> NDArray[Any]:
@@ -97,6 +108,7 @@ class HyperPrior:
         self._sizes = sizes
         self._hyper = family(arrays, "hyper")
         self._residual = family(arrays, "residual")
+        self._stream = Stream(self._residual)
         if len(self._hyper) != sizes.rates * sizes.experts * sizes.hyper:
             raise ValueError(f"hyper: {len(self._hyper)} tables; expected one per channel")
         self._first, self._means, self._places = (
@@ -118,14 +130,15 @@ class HyperPrior:
             (self._residual, residuals_NL.ravel(), tables_NL.ravel()),
             (self._hyper, hyper_NH.ravel(), self._hyper_tables(rate, experts_N)),
         )
-        return Symbols(parts=parts, decoded_NL=in_units(residuals_NL) + means_NL)
+        decoded_NL = in_units(residuals_NL) + means_NL
+        return Symbols(parts=parts, stream=self._stream, decoded_NL=decoded_NL)
 
     def pop(self, coder: Any, rate: int, experts_N: Places) -> Floats:
         """Pop hyper-latents, then residuals; return the latents NL."""
         symbols = self._hyper.pop(coder, self._hyper_tables(rate, experts_N))
         hyper_NH = symbols.reshape(len(experts_N), self._sizes.hyper)
         means_NL, tables_NL = self._predicted(hyper_NH, experts_N)
-        residuals = self._residual.pop(coder, tables_NL.ravel())
+        residuals = self._stream.ended(coder, tables_NL.ravel())
         return in_units(residuals.reshape(means_NL.shape)) + means_NL
 
     def _analysed(self, latents_NL: Floats, experts_N: Places) -> Floats:

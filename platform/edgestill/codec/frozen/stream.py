@@ -1,6 +1,6 @@
 """The coder's bytes: words of 32 bits, little-endian, without the zero bytes at their end.
 
-Below all symbols lies a 1, since a coder that begins empty wastes a byte on its first symbol.
+Below all other symbols lies the integer that the first ones make (``frozen.start``).
 """
 
 from typing import Any
@@ -9,14 +9,40 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from edgestill.codec.frozen.start import FIRST, MOST_BITS, Start
+from edgestill.codec.tables import Integers, TableFamily
 from edgestill.errors import FrameError
 
-_BOTTOM = 1
+_WORD_BITS = 32
+_MOST_WORDS = MOST_BITS // _WORD_BITS + 1
 
 
-def begun() -> Any:
-    """Return a coder to push to."""
-    return constriction.stream.stack.AnsCoder(np.array([_BOTTOM], np.uint32))
+class Stream:
+    """Symbols of one family of tables at the bottom of a coder."""
+
+    def __init__(self, family: TableFamily) -> None:
+        self._family, self._start = family, Start(family)
+
+    def begun(self, symbols: Integers, tables: NDArray[Any]) -> Any:
+        """Return a coder with these symbols, each within +-32,767, to push more to."""
+        state = self._start.state(symbols[:FIRST], tables[:FIRST])
+        words = -(-state.bit_length() // _WORD_BITS)
+        coder = _coder(state.to_bytes(4 * words, "little"))
+        self._family.push(coder, symbols[FIRST:], tables[FIRST:])
+        return coder
+
+    def ended(self, coder: Any, tables: NDArray[Any]) -> Integers:
+        """Pop the symbols of these tables, which must be all that the coder still holds.
+
+        Raises:
+            FrameError: it holds something else.
+        """
+        later = self._family.pop(coder, tables[FIRST:])
+        words: NDArray[np.uint32] = np.asarray(coder.get_compressed())
+        if not 0 < len(words) <= _MOST_WORDS:
+            raise FrameError("the frame's coded symbols do not end where they should")
+        state = int.from_bytes(words.astype("<u4").tobytes(), "little")
+        return np.concatenate((self._start.symbols(state, tables[:FIRST]), later))
 
 
 def written(coder: Any) -> bytes:
@@ -33,15 +59,8 @@ def read(payload: bytes) -> Any:
     """
     if not payload or not payload[-1]:
         raise FrameError("the frame's coded symbols are empty or end in a zero byte")
-    words = np.frombuffer(payload + bytes(-len(payload) % 4), "<u4").astype(np.uint32)
-    return constriction.stream.stack.AnsCoder(words)
+    return _coder(payload + bytes(-len(payload) % 4))
 
 
-def finish(coder: Any) -> None:
-    """Check that all that was pushed has been popped.
-
-    Raises:
-        FrameError: it has not, or was something else.
-    """
-    if np.asarray(coder.get_compressed()).tolist() != [_BOTTOM]:
-        raise FrameError("the frame's coded symbols do not end where they should")
+def _coder(words: bytes) -> Any:
+    return constriction.stream.stack.AnsCoder(np.frombuffer(words, "<u4").astype(np.uint32))

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import constriction
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgestill.codec.frozen.stream import Stream, read, written
 from edgestill.codec.learned.freeze import laplacian_tables
 from edgestill.codec.learned.priors import LaplacianConditional
 from edgestill.codec.tables import Integers, TableFamily
@@ -108,13 +108,13 @@ Coder = tuple[Callable[[], Any], Callable[[Any], NDArray[Any]]]
 
 
 def _ours(family: TableFamily, request: Request) -> Coder:
-    def encode() -> NDArray[Any]:
-        coder = constriction.stream.stack.AnsCoder(np.array([1], np.uint32))
-        family.push(coder, request.symbols, request.tables)
-        return np.asarray(coder.get_compressed())
+    stream = Stream(family)
 
-    def decode(words: NDArray[Any]) -> NDArray[Any]:
-        return family.pop(constriction.stream.stack.AnsCoder(words), request.tables)
+    def encode() -> bytes:
+        return written(stream.begun(request.symbols, request.tables))
+
+    def decode(payload: bytes) -> NDArray[Any]:
+        return stream.ended(read(payload), request.tables)
 
     return encode, decode
 

@@ -3,8 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-
-from scipy.stats import t as student_t
+from typing import Any
 
 from edgestill.codec import HEADER_BYTES
 from edgestill.codec.rates import choose_rate
@@ -21,6 +20,7 @@ from edgestill.jobs.benchmarks.codec.speed import (
 )
 from edgestill.jobs.benchmarks.codec.work import LADDER, MODELS, Scenario
 from edgestill.jobs.benchmarks.form import Measured, ResultTable, at_least, at_most
+from edgestill.jobs.benchmarks.intervals import interval
 
 LINKS_BYTES_PER_S = (25_000, 50_000, 100_000)
 DEADLINE_S = 0.5
@@ -80,7 +80,7 @@ def judged(
     )
 
 
-def overhead_of(sizes: Sequence[Size], images: int) -> dict[str, dict[str, float | None]]:
+def overhead_of(sizes: Sequence[Size], images: int) -> dict[str, dict[str, Any]]:
     """Return each codec's overhead at one size of request, over seeds and rates."""
     by_model = {}
     for model in MODELS:
@@ -120,16 +120,6 @@ def links(sizes: Sequence[Size], scenario: Scenario) -> dict[str, int | None]:
         except RateError:
             chosen[key] = None
     return chosen
-
-
-def interval(values: Sequence[float]) -> dict[str, float | None]:
-    """Return the 95 % interval of the mean (Student's t); None with a single value."""
-    if len(values) < 2:
-        return {"low_95": None, "high_95": None}
-    mean = statistics.fmean(values)
-    half = float(student_t.ppf(0.975, len(values) - 1)) * statistics.stdev(values)
-    half /= len(values) ** 0.5
-    return {"low_95": mean - half, "high_95": mean + half}
 
 
 def _plain(one: Size) -> dict[str, float | str]:
@@ -223,7 +213,7 @@ def _overhead_chart(sizes: Sequence[Size], scenario: Scenario) -> Chart:
         )
     return Chart(
         title="overhead of coding",
-        caption="Four bytes per request, most of them the checksum, vanish as requests grow.",
+        caption="A byte per request, half of it to fill whole bytes, vanishes as requests grow.",
         x_label="images per request (16 tokens each)",
         y_label="% above the cross-entropy",
         series=series,

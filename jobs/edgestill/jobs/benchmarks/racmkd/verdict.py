@@ -8,6 +8,7 @@ from typing import Any
 from edgestill.allocation import Level
 from edgestill.allocation.score import latency_score
 from edgestill.jobs.benchmarks.form import Claim, Measured, at_least
+from edgestill.jobs.benchmarks.intervals import Mean, mean_of
 from edgestill.jobs.benchmarks.racmkd.figures import (
     ablation_table,
     charts,
@@ -17,7 +18,7 @@ from edgestill.jobs.benchmarks.racmkd.figures import (
 )
 from edgestill.jobs.benchmarks.racmkd.plan import LEVELS, POSTER, Amount
 from edgestill.jobs.benchmarks.racmkd.students import COMPARATORS
-from edgestill.jobs.benchmarks.racmkd.summary import Summary, interval, methods_at
+from edgestill.jobs.benchmarks.racmkd.summary import methods_at
 from edgestill.jobs.benchmarks.racmkd.tasks import ABLATIONS, OURS, Outcome
 from edgestill.jobs.benchmarks.racmkd.trace import Moment, served
 
@@ -84,7 +85,7 @@ def judged(
 
 def _teacher_row(teachers: Mapping[int, float], bills: Bills) -> dict[str, Any]:
     values = list(teachers.values())
-    return {**_scored(interval(values), bills[TEACHER], bills), "retention": 1.0}
+    return {**_scored(mean_of(values), bills[TEACHER], bills), "retention": 1.0}
 
 
 def _row(
@@ -92,7 +93,7 @@ def _row(
 ) -> dict[str, Any]:
     of_level = [one for one in outcomes if one.level == level]
     ours = [one.test[OURS] for one in of_level]
-    retentions = interval([one.test[OURS] / teachers[one.seed] for one in of_level])
+    retentions = mean_of([one.test[OURS] / teachers[one.seed] for one in of_level])
     own, whole = bills[level], bills[TEACHER]
     saved = {
         f"{key}_saved": 1.0 - float(own[name]) / float(whole[name])
@@ -104,7 +105,7 @@ def _row(
         )
     }
     return {
-        **_scored(interval(ours), own, bills),
+        **_scored(mean_of(ours), own, bills),
         "retention": retentions["mean"],
         "retention_low_95": retentions["low_95"],
         "retention_high_95": retentions["high_95"],
@@ -112,8 +113,8 @@ def _row(
     }
 
 
-def _scored(accuracy: Summary, own: Mapping[str, Any], bills: Bills) -> dict[str, Any]:
-    mean = float(accuracy["mean"] or 0.0)
+def _scored(accuracy: Mean, own: Mapping[str, Any], bills: Bills) -> dict[str, Any]:
+    mean = accuracy["mean"]
     target_ms = TARGET_SHARE * float(bills[TEACHER]["latency_ms"])
     latency_ms = float(own["latency_ms"])
     return {
@@ -135,16 +136,14 @@ def _gains(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     found = [one for one in outcomes if one.level in {plan.name for plan in LEVELS}]
     of_levels = {
         plan.name: {
-            name: interval([o.test[OURS] - o.test[name] for o in found if o.level == plan.name])
+            name: mean_of([o.test[OURS] - o.test[name] for o in found if o.level == plan.name])
             for name in COMPARATORS
         }
         for plan in LEVELS
     }
-    of_each = {name: interval(_over_levels(found, name)) for name in COMPARATORS}
-    best = min(COMPARATORS, key=lambda name: float(of_each[name]["mean"] or 0.0))
-    least = [
-        min(float(one["mean"] or 0.0) for one in level.values()) for level in of_levels.values()
-    ]
+    of_each = {name: mean_of(_over_levels(found, name)) for name in COMPARATORS}
+    best = min(COMPARATORS, key=lambda name: of_each[name]["mean"])
+    least = [min(one["mean"] for one in level.values()) for level in of_levels.values()]
     return {
         "levels": of_levels,
         "mean_over_levels": of_each,
@@ -175,7 +174,7 @@ def _ablation(outcomes: Sequence[Outcome], following: Mapping[str, Any]) -> dict
     for name in (OURS, *ABLATIONS):
         means = [statistics.fmean(o.test[name] for o in outcomes if o.seed == s) for s in seeds]
         found[name] = {
-            "accuracy_over_levels": interval(means),
+            "accuracy_over_levels": mean_of(means),
             "accuracy_with_one_kind_missing": statistics.fmean(
                 one.missing[name] for one in outcomes
             ),
