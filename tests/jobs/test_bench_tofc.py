@@ -19,9 +19,17 @@ from edgestill.jobs.benchmarks.tofc.plan import (
     PlainCoding,
     TokenCoding,
 )
-from edgestill.jobs.benchmarks.tofc.tasks import Job, Point, measure_coding
-from edgestill.jobs.benchmarks.tofc.timing import Parts
-from edgestill.jobs.benchmarks.tofc.verdict import judged, matches
+from edgestill.jobs.benchmarks.tofc.sent import Sending, send, sendings, sent
+from edgestill.jobs.benchmarks.tofc.tasks import Job, Point, halves_folder, measure_coding
+from edgestill.jobs.benchmarks.tofc.timing import (
+    WARM_UP,
+    Parts,
+    Way,
+    picture_way,
+    timed,
+    token_way,
+)
+from edgestill.jobs.benchmarks.tofc.verdict import judged, matches, seed_figures
 
 TINY = replace(
     QUICK,
@@ -34,6 +42,14 @@ TINY = replace(
     tested=6,
 )
 WEBP = ImageCoding(form="WebP", quality=30, side=96, tuned=False)
+CODINGS = (
+    TokenCoding(name="1 expert", rate_weight=0.01, experts=1),
+    TokenCoding(name="pooling", rate_weight=0.01, merging=Merging(method="pooling", count=8)),
+    PlainCoding(name="fp16", bits=16),
+    WEBP,
+    replace(WEBP, side=64),
+    replace(WEBP, tuned=True),
+)
 
 
 def point(coding, size, accuracy, seed=1):
@@ -131,25 +147,75 @@ def test_the_full_form_compares_everything_that_is_claimed():
     assert len(QUICK.seeds) == 1
 
 
-def test_every_kind_of_coding_is_trained_framed_and_scored(tmp_path: Path):
-    codings = (
-        TokenCoding(name="1 expert", rate_weight=0.01, experts=1),
-        TokenCoding(name="pooling", rate_weight=0.01, merging=Merging(method="pooling", count=8)),
-        PlainCoding(name="fp16", bits=16),
-        WEBP,
-        replace(WEBP, tuned=True, side=64),
-    )
-    trained = train(7, TINY, tmp_path)
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Every kind of coding, trained in little, with its folder."""
+    folder = tmp_path_factory.mktemp("tofc")
+    amount = replace(TINY, codings=CODINGS)
+    trained = train(7, amount, folder)
+    for sending in sendings(amount, folder):
+        send(sending)
+    jobs = [Job(seed=7, coding=coding, amount=amount, folder=folder) for coding in CODINGS]
+    return trained, jobs, [measure_coding(job) for job in jobs]
+
+
+def test_every_kind_of_coding_is_trained_framed_and_scored(measured):
+    trained, _, points = measured
     assert 0 < trained.accuracy < 1
-    points = [
-        measure_coding(Job(seed=7, coding=coding, amount=TINY, folder=tmp_path))
-        for coding in codings
-    ]
     assert all(0 < one.accuracy < 1 for one in points)
-    learned, _, half, image, small = (one.bytes for one in points)
+    learned, _, half, image, small, tuned = (one.bytes for one in points)
     assert half > 8 * 64 * 2
     assert 24 < learned < half / 2
-    assert small < image
+    assert small < image == tuned
+
+
+def test_pictures_are_compressed_once_for_all_seeds_and_for_tuning():
+    amount = replace(TINY, codings=CODINGS, seeds=(1, 2))
+    found = [(one.split, one.count, one.coding.side) for one in sendings(amount, Path())]
+    assert found[0] == ("public", 64, 96)
+    assert sorted(found[1:]) == sorted(
+        (split, 6, side) for split in ("validation", "test") for side in (96, 64)
+    )
+
+
+def test_what_is_kept_of_a_picture_is_its_file_and_what_that_holds(measured):
+    _, jobs, _ = measured
+    seen, sizes = sent(Sending(split="test", count=6, coding=WEBP, folder=jobs[0].folder))
+    files = [compressed(pixels, WEBP) for pixels in part("test", 6).pictures.pixels]
+    assert sizes.tolist() == [len(content) for content in files]
+    assert np.array_equal(seen.pictures.pixels[5], restored(files[5]))
+
+
+def test_the_timed_halves_send_the_frames_that_were_scored(measured):
+    _, jobs, points = measured
+    ways = {
+        "tofc": token_way(halves_folder(jobs[0], CODINGS[0])),
+        "image": picture_way(jobs[3], WEBP),
+    }
+    times = timed(ways, 6, 6)
+    assert times["tofc"].bytes == pytest.approx(points[0].bytes)
+    assert times["image"].bytes == pytest.approx(points[3].bytes)
+    assert times["tofc"].device_ms > 0
+
+
+def test_ways_take_turns_on_the_same_requests():
+    turns = []
+
+    def way(name):
+        return Way(
+            send=lambda image: turns.append((name, image.sum())) or b"x",
+            answer=lambda content, questions: np.zeros(len(questions), np.int64),
+        )
+
+    timed({"one": way("one"), "two": way("two")}, 6, 2)
+    assert [name for name, _ in turns] == ["one", "two"] * (WARM_UP + 2)
+    assert all(a[1] == b[1] for a, b in zip(turns[::2], turns[1::2], strict=True))
+
+
+def test_a_seed_that_saves_nothing_is_not_left_out_of_the_mean():
+    assert seed_figures([0.5, -math.inf])["mean"] is None
+    assert seed_figures([0.5, -math.inf])["by_seed"] == [0.5, None]
+    assert seed_figures([0.5, 0.7])["mean"] == pytest.approx(0.6)
 
 
 def test_parts_are_the_first_scenes_of_a_split():

@@ -7,7 +7,7 @@ import pytest
 
 from edgestill.config import SplitConfig, load_as
 from edgestill.errors import ConfigurationError
-from edgestill.inference.split import load_halves
+from edgestill.inference.split import load_halves, merged_tokens
 from edgestill.inference.split.scenes import part
 from edgestill.jobs import cli, split_job
 
@@ -49,6 +49,18 @@ def test_each_rate_has_halves_that_answer_from_its_frames(split):
     assert answers.shape == test.answers[0].shape
     assert len(frame) == pytest.approx(report["rates"][0]["bytes"], rel=0.5)
     assert np.isin(answers, np.arange(10)).all()
+
+
+def test_the_public_scenes_are_merged_once_for_all_rates(split, monkeypatch):
+    merged = []
+
+    def counted(encoder, merging, images):
+        merged.append(len(images))
+        return merged_tokens(encoder, merging, images)
+
+    monkeypatch.setattr(split_job, "merged_tokens", counted)
+    assert split()[0] == 0
+    assert sorted(merged) == [20, 64]
 
 
 def test_a_folder_that_is_not_empty_is_refused_and_kept(split, tmp_path):

@@ -11,6 +11,7 @@ import torch
 from edgestill.config import SplitConfig, dump
 from edgestill.errors import InputError
 from edgestill.inference.split import (
+    Asked,
     Backbone,
     DeviceHalf,
     Epochs,
@@ -21,6 +22,7 @@ from edgestill.inference.split import (
     train_backbone,
     train_codec,
 )
+from edgestill.inference.split.encoder import TOKENS
 from edgestill.inference.split.scenes import accuracy, part
 from edgestill.report import versions_and_hardware
 
@@ -75,20 +77,17 @@ def train_split(config: SplitConfig, out: Path, told: Told) -> dict[str, Any]:
     """
     torch.set_num_threads(1)
     (out / "config.yaml").write_text(dump(config), encoding="utf-8")
-    merging = Merging(
-        method=config.codec.merging,
-        count=config.codec.tokens if config.codec.merging != "none" else 144,
-    )
+    merging = _merging(config)
     told(f"encoder and answers on {config.scenes} scenes")
     public = part("public", config.scenes)
-    epochs = Epochs(
-        scenes=config.scene_epochs, answers=config.answer_epochs, joint=config.joint_epochs
-    )
-    backbone = train_backbone(public, merging, epochs, seed=config.seed)
+    backbone = train_backbone(public, merging, _epochs(config), seed=config.seed)
+    asked = public.asked(merged_tokens(backbone.encoder, merging, public.pictures))
     rates = []
     for number, weight in enumerate(config.codec.rate_weights):
         told(f"codec and server for lambda {weight:g}")
-        rates.append(_rate(config, backbone, merging, weight, out / f"rate-{number}"))
+        device, server = _halves(config, backbone, merging, asked, weight)
+        save_halves(out / f"rate-{number}", device, server)
+        rates.append(_scored(device, server, weight, f"rate-{number}"))
     report = {
         "schema": SCHEMA,
         **versions_and_hardware(),
@@ -101,6 +100,17 @@ def train_split(config: SplitConfig, out: Path, told: Told) -> dict[str, Any]:
     return report
 
 
+def _merging(config: SplitConfig) -> Merging:
+    method = config.codec.merging
+    return Merging(method=method, count=TOKENS if method == "none" else config.codec.tokens)
+
+
+def _epochs(config: SplitConfig) -> Epochs:
+    return Epochs(
+        scenes=config.scene_epochs, answers=config.answer_epochs, joint=config.joint_epochs
+    )
+
+
 def _uncoded(backbone: Backbone, merging: Merging) -> dict[str, float]:
     test = part("test", TESTED_SCENES)
     tokens = merged_tokens(backbone.encoder, merging, test.pictures)
@@ -108,12 +118,10 @@ def _uncoded(backbone: Backbone, merging: Merging) -> dict[str, float]:
     return {"accuracy": found.every, "bytes": 4.0 * tokens[0].numel()}
 
 
-def _rate(
-    config: SplitConfig, backbone: Backbone, merging: Merging, weight: float, folder: Path
-) -> Rate:
-    """Train one codec with its server's half, write the halves, and score them by real frames."""
-    public, test = part("public", config.scenes), part("test", TESTED_SCENES)
-    asked = public.asked(merged_tokens(backbone.encoder, merging, public.pictures))
+def _halves(
+    config: SplitConfig, backbone: Backbone, merging: Merging, asked: Asked, weight: float
+) -> tuple[DeviceHalf, ServerHalf]:
+    """Train one codec with its server's half."""
     codec, head = train_codec(
         backbone.head,
         asked,
@@ -123,22 +131,28 @@ def _rate(
         seed=config.seed,
     )
     frozen = codec.freeze()
+    pictures = part("test", TESTED_SCENES).pictures
     device = DeviceHalf(
         encoder=backbone.encoder,
         merging=merging,
         codec=frozen,
-        scale=test.pictures.scale,
-        offset=test.pictures.offset,
+        scale=pictures.scale,
+        offset=pictures.offset,
     )
-    save_halves(folder, device, ServerHalf(codec=frozen, head=head))
+    return device, ServerHalf(codec=frozen, head=head)
+
+
+def _scored(device: DeviceHalf, server: ServerHalf, weight: float, folder: str) -> Rate:
+    """Score both halves by real frames of the test part."""
+    test = part("test", TESTED_SCENES)
     frames = [device.frame(pixels) for pixels in test.pictures.pixels]
-    decoded = torch.stack([torch.from_numpy(frozen.decode(frame)) for frame in frames])
-    found = accuracy(head, test.asked(decoded))
+    decoded = torch.stack([torch.from_numpy(server.codec.decode(frame)) for frame in frames])
+    found = accuracy(server.head, test.asked(decoded))
     return Rate(
         rate_weight=weight,
         accuracy=found.every,
         own_accuracy=found.own,
         relational_accuracy=found.relational,
         bytes=sum(map(len, frames)) / len(frames),
-        folder=folder.name,
+        folder=folder,
     )

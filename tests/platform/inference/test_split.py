@@ -25,6 +25,7 @@ from edgestill.inference.split import (
     load_halves,
     merged_tokens,
     save_halves,
+    train_codec,
 )
 from edgestill.inference.split.encoder import DIMENSION, TOKENS
 
@@ -146,6 +147,19 @@ def test_a_heavier_rate_gives_shorter_frames(few):
         codec.freeze()
         lengths.append(len(codec.encode(asked.tokens_nND[0])))
     assert lengths[1] < lengths[0] - 20
+
+
+@pytest.mark.parametrize(("weight", "step"), [(0.005, 0.15), (0.02, 0.3), (0.8, 0.3)])
+def test_a_codec_for_a_light_rate_begins_with_a_finer_step(few, weight, step):
+    asked = Asked(
+        tokens_nND=torch.randn(96, 8, DIMENSION, generator=torch.Generator().manual_seed(0)),
+        questions_nQ=torch.from_numpy(few[2].astype(np.float32)),
+        answers_nQ=few[3],
+    )
+    codec, _ = train_codec(
+        AnswerHead(), asked, experts=1, rate_weight=weight, epochs=1 / 96, seed=1
+    )
+    assert codec.log_gains.exp().mean().item() == pytest.approx(1 / step, rel=0.02)
 
 
 def test_training_is_repeatable(few):

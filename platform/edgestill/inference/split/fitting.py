@@ -181,7 +181,7 @@ def _steps(modules: Sequence[nn.Module], samples: int, plan: Plan) -> Iterator[N
     """Yield the rows of each batch; the step is taken when the next is asked for."""
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
-        parameters, plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
+        parameters, plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
     count = _step_count(samples, plan)
     schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -1,6 +1,7 @@
 """From scenes to both halves: the encoder and the head once, then a codec for each rate."""
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +23,9 @@ from edgestill.seeds import derive_seed
 
 _SCENE_RATE, _ANSWER_RATE, _JOINT_RATE, _CODEC_RATE = 4e-3, 2e-3, 1e-3, 3e-3
 _CODEC_BATCH = 32
-_STEP = 0.3
-"""Quantisation step that a codec begins with, about the size of a token's features."""
+_STEP, _STEP_WEIGHT = 0.3, 0.02
+"""Coarsest quantisation step that a codec begins with, about the size of a token's features, and
+the lambda below which it begins with a finer one."""
 
 _USUAL_TOKENS = 16
 """Above so many tokens a codec learns as much from fewer images."""
@@ -79,7 +81,7 @@ def train_codec(
     own = copy.deepcopy(head)
     tokens, dimension = asked.tokens_nND.shape[1:]
     kind: Kind = "mixture" if experts > 1 else "hyperprior"
-    codec = FeatureCodec(dimension, kind=kind, experts=experts, step=_STEP)
+    codec = FeatureCodec(dimension, kind=kind, experts=experts, step=_first_step(rate_weight))
     plan = Plan(
         epochs=epochs * min(1.0, _USUAL_TOKENS / tokens),
         learning_rate=_CODEC_RATE,
@@ -89,3 +91,13 @@ def train_codec(
     fit_answers(own, asked, plan, codec=codec, rate_weight=rate_weight)
     codec.freeze()
     return codec, own
+
+
+def _first_step(rate_weight: float) -> float:
+    """Return the quantisation step that a codec begins with.
+
+    At high rate a loss D + lambda * R is least for a step in proportion to lambda's square root
+    (Gish and Pierce, IEEE Trans. Information Theory 1968); so small a step is not reached from a
+    coarse one in a few epochs.
+    """
+    return _STEP * min(1.0, math.sqrt(rate_weight / _STEP_WEIGHT))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,9 +18,11 @@ from edgestill.inference.split import (
     train_backbone,
 )
 from edgestill.inference.split.scenes import Part, accuracy, part
-from edgestill.jobs.benchmarks.tofc.plan import COUNT, Amount
+from edgestill.jobs.benchmarks.tofc.plan import COUNT, Amount, ImageCoding
 
 MERGING = Merging(count=COUNT)
+_EVERY = Merging(method="none", count=144)
+_CHUNK = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +42,10 @@ def train(seed: int, amount: Amount, folder: Path) -> Trained:
         scenes=amount.scene_epochs, answers=amount.answer_epochs, joint=amount.joint_epochs
     )
     made = train_backbone(part("public", amount.scenes), MERGING, epochs, seed=seed)
-    encoder, head = made.encoder, made.head
-    _save(folder / f"model{seed}.pt", encoder, head, made.scenes)
+    _save(folder / f"model{seed}.pt", made.encoder, made.head, made.scenes)
+    _keep_tokens(seed, made.encoder, amount, folder)
     test = part("test", amount.tested)
-    reached = accuracy(head, test.asked(merged_tokens(encoder, MERGING, test.pictures)))
+    reached = accuracy(made.head, asked_of("test", test, MERGING, seed, folder))
     return Trained(
         seed=seed,
         accuracy=reached.every,
@@ -67,19 +70,31 @@ def parts(seed: int, folder: Path) -> tuple[TokenEncoder, AnswerHead, SceneHead]
     return modules
 
 
+def asked_of(split: str, scenes: Part, merging: Merging, seed: int, folder: Path) -> Asked:
+    """Return a part's merged tokens, as :func:`train` kept them, with its questions."""
+    path = _tokens(split, len(scenes.pictures), merging, seed, folder)
+    # Copy-on-write, since torch takes no array that is read-only.
+    return scenes.asked(torch.from_numpy(np.load(path, mmap_mode="c")))
+
+
+def _keep_tokens(seed: int, encoder: TokenEncoder, amount: Amount, folder: Path) -> None:
+    """Encode all pictures once, and merge their tokens in each of the plan's ways."""
+    ways = {c.merging for c in amount.codings if not isinstance(c, ImageCoding)}
+    counts = {"public": amount.scenes, "validation": amount.validated, "test": amount.tested}
+    for split, count in counts.items():
+        every = merged_tokens(encoder, _EVERY, part(split, count).pictures)
+        for merging in {MERGING, *ways}:
+            merged = torch.cat([merging(chunk) for chunk in torch.split(every, _CHUNK)])
+            _keep(_tokens(split, count, merging, seed, folder), merged)
+
+
+def _keep(path: Path, tokens: Tensor) -> None:
+    np.save(path, tokens.numpy())
+
+
+def _tokens(split: str, count: int, merging: Merging, seed: int, folder: Path) -> Path:
+    return folder / f"tokens-{split}{count}-{merging.method}{merging.count}-{seed}.npy"
+
+
 def _save(path: Path, *modules: nn.Module) -> None:
     torch.save([module.state_dict() for module in modules], path)
-
-
-def asked_of(split: str, scenes: Part, merging: Merging, seed: int, folder: Path) -> Asked:
-    """Return a part's merged tokens with its questions; tokens are computed once per merging."""
-    path = folder / f"{split}{len(scenes.pictures)}-{merging.method}{merging.count}-{seed}.pt"
-    if path.exists():
-        tokens: Tensor = torch.load(path, weights_only=True)
-    else:
-        encoder, _ = model(seed, folder)
-        tokens = merged_tokens(encoder, merging, scenes.pictures)
-        partial = path.with_suffix(f".{torch.initial_seed()}")
-        torch.save(tokens, partial)
-        partial.replace(path)
-    return scenes.asked(tokens)

@@ -1,5 +1,6 @@
 """What the worker processes do: one coding under one seed, trained and scored by real bytes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,18 +8,19 @@ import numpy as np
 import torch
 
 from edgestill.codec import decode_arrays, encode_arrays
-from edgestill.codec.learned import FeatureCodec
 from edgestill.inference.split import (
     AnswerHead,
     Asked,
+    DeviceHalf,
     Plan,
+    ServerHalf,
     fit_jointly,
     merged_tokens,
+    save_halves,
     train_codec,
 )
 from edgestill.inference.split.scenes import Accuracy, Part, accuracy, part
 from edgestill.jobs.benchmarks.tofc.models import MERGING, asked_of, model, parts
-from edgestill.jobs.benchmarks.tofc.pictures import compressed, restored
 from edgestill.jobs.benchmarks.tofc.plan import (
     Amount,
     Coding,
@@ -26,6 +28,7 @@ from edgestill.jobs.benchmarks.tofc.plan import (
     PlainCoding,
     TokenCoding,
 )
+from edgestill.jobs.benchmarks.tofc.sent import Sending, sent
 from edgestill.seeds import derive_seed
 
 _TUNING_RATE = 1e-3
@@ -70,6 +73,12 @@ def measure_coding(job: Job) -> Point:
     return _pictures(job, job.coding)
 
 
+def halves_folder(job: Job, coding: TokenCoding) -> Path:
+    """Return where the halves of a learned coding are kept once it has been measured."""
+    merging = f"{coding.merging.method}{coding.merging.count}"
+    return job.folder / f"halves{job.seed}-{merging}-{coding.experts}-{coding.rate_weight:g}"
+
+
 def _parts(job: Job) -> tuple[tuple[str, Part], tuple[str, Part]]:
     return (
         ("validation", part("validation", job.amount.validated)),
@@ -78,29 +87,36 @@ def _parts(job: Job) -> tuple[tuple[str, Part], tuple[str, Part]]:
 
 
 def _learned(job: Job, coding: TokenCoding) -> Point:
-    codec, head = trained_codec(job, coding)
+    device, server = _trained_halves(job, coding)
+    save_halves(halves_folder(job, coding), device, server)
     scored = []
     for split, scenes in _parts(job):
         asked = asked_of(split, scenes, coding.merging, job.seed, job.folder)
-        frames = [codec.encode(tokens) for tokens in asked.tokens_nND]
-        decoded = torch.stack([codec.decode(frame) for frame in frames])
-        scored.append(_scored(head, replace(asked, tokens_nND=decoded), frames))
+        frames = [device.codec.encode(tokens.numpy()) for tokens in asked.tokens_nND]
+        decoded = np.stack([server.codec.decode(frame) for frame in frames])
+        received = replace(asked, tokens_nND=torch.from_numpy(decoded))
+        scored.append(_scored(server.head, received, [len(frame) for frame in frames]))
     return _point(job, *scored)
 
 
-def trained_codec(job: Job, coding: TokenCoding) -> tuple[FeatureCodec, AnswerHead]:
-    """Return a codec, frozen, and the head that was trained with it, from the seed's model."""
-    _, head = model(job.seed, job.folder)
+def _trained_halves(job: Job, coding: TokenCoding) -> tuple[DeviceHalf, ServerHalf]:
+    """Train a codec, and with it the head, from the seed's model."""
+    encoder, head = model(job.seed, job.folder)
     public = part("public", job.amount.scenes)
-    asked = asked_of("public", public, coding.merging, job.seed, job.folder)
-    return train_codec(
+    codec, head = train_codec(
         head,
-        asked,
+        asked_of("public", public, coding.merging, job.seed, job.folder),
         experts=coding.experts,
         rate_weight=coding.rate_weight,
         epochs=job.amount.codec_epochs,
         seed=job.seed,
     )
+    frozen = codec.freeze()
+    scale, offset = public.pictures.scale, public.pictures.offset
+    device = DeviceHalf(
+        encoder=encoder, merging=coding.merging, codec=frozen, scale=scale, offset=offset
+    )
+    return device, ServerHalf(codec=frozen, head=head)
 
 
 def _plain(job: Job, coding: PlainCoding) -> Point:
@@ -113,37 +129,33 @@ def _plain(job: Job, coding: PlainCoding) -> Point:
             for tokens in asked.tokens_nND
         ]
         decoded = np.stack([decode_arrays(frame, fingerprint=job.seed)[""] for frame in frames])
-        scored.append(_scored(head, replace(asked, tokens_nND=torch.from_numpy(decoded)), frames))
+        received = replace(asked, tokens_nND=torch.from_numpy(decoded))
+        scored.append(_scored(head, received, [len(frame) for frame in frames]))
     return _point(job, *scored)
 
 
 def _pictures(job: Job, coding: ImageCoding) -> Point:
     encoder, head, scene_head = parts(job.seed, job.folder)
     if coding.tuned:
-        public = part("public", job.amount.scenes)
-        count = job.amount.tuned_scenes
-        seen, _ = _sent(public, coding, count)
+        seen, _ = sent(_sending(job, coding, "public", job.amount.tuned_scenes))
         epochs = job.amount.tuned_epochs
         plan = Plan(epochs=epochs, learning_rate=_TUNING_RATE, seed=job.seed)
-        asked = public.asked(torch.empty(0))
-        fit_jointly(encoder, head, scene_head, MERGING, seen.pictures, asked, public.objects, plan)
+        asked = seen.asked(torch.empty(0))
+        fit_jointly(encoder, head, scene_head, MERGING, seen.pictures, asked, seen.objects, plan)
     scored = []
-    for _, scenes in _parts(job):
-        seen, frames = _sent(scenes, coding, len(scenes.pictures))
+    for split, scenes in _parts(job):
+        seen, sizes = sent(_sending(job, coding, split, len(scenes.pictures)))
         tokens = merged_tokens(encoder, MERGING, seen.pictures)
-        scored.append(_scored(head, scenes.asked(tokens), frames))
+        scored.append(_scored(head, scenes.asked(tokens), sizes.tolist()))
     return _point(job, *scored)
 
 
-def _sent(scenes: Part, coding: ImageCoding, count: int) -> tuple[Part, list[bytes]]:
-    """Return the first scenes as the server sees them, and what was sent."""
-    files = [compressed(pixels, coding) for pixels in scenes.pictures.pixels[:count]]
-    pictures = replace(scenes.pictures, pixels=np.stack([restored(one) for one in files]))
-    return replace(scenes, pictures=pictures), files
+def _sending(job: Job, coding: ImageCoding, split: str, count: int) -> Sending:
+    return Sending(split=split, count=count, coding=coding, folder=job.folder)
 
 
-def _scored(head: AnswerHead, asked: Asked, sent: list[bytes]) -> tuple[Accuracy, float]:
-    return accuracy(head, asked), sum(map(len, sent)) / len(sent)
+def _scored(head: AnswerHead, asked: Asked, sizes: Sequence[int]) -> tuple[Accuracy, float]:
+    return accuracy(head, asked), sum(sizes) / len(sizes)
 
 
 def _point(job: Job, validation: tuple[Accuracy, float], test: tuple[Accuracy, float]) -> Point:
