@@ -53,6 +53,16 @@ class KnowledgeBatch:
         """Return n."""
         return len(self.labels)
 
+    def at(self, rows: NDArray[np.int64]) -> "KnowledgeBatch":
+        """Return the samples at ``rows`` [m], which may repeat, with what they count."""
+        return KnowledgeBatch(
+            inputs={kind: array[rows] for kind, array in self.inputs.items()},
+            embeddings={kind: table[rows] for kind, table in self.embeddings.items()},
+            logits=self.logits[rows],
+            labels=self.labels[rows],
+            relevance=None if self.relevance is None else self.relevance[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleLayout:

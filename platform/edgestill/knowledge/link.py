@@ -1,4 +1,11 @@
-"""How much of the wanted knowledge a link brings in time, and at which rate."""
+"""How much of the wanted knowledge a link brings in time, and at which rate.
+
+:func:`edgestill.codec.choose_rate` applies the same inequality to another question: of frames whose
+bytes are known, which one arrives whole, or none. Here the frame is not made yet, and knowledge can
+be cut short: where not even the lower rate brings all samples, the answer is how many it brings, at
+worst none, and never an error. Of the two rates the whole one is taken only if nothing is cut; and
+the deadline may be infinite.
+"""
 
 import math
 from dataclasses import dataclass

@@ -125,8 +125,12 @@ def _key(member: LaneMember, longest: tuple[int, int], training: TrainingConfig)
         *_variant_key(member.work.variant),
         padded_sizes(longest, training),
         member.work.sample_privacy,
-        member.knowledge is not None and member.knowledge.relevance is not None,
+        _weighted(member),
     )
+
+
+def _weighted(member: LaneMember) -> bool:
+    return member.knowledge is not None and member.knowledge.relevance is not None
 
 
 def _variant_key(variant: Variant) -> tuple[Hashable, ...]:
@@ -141,9 +145,10 @@ def lane_refusal(module: nn.Module, member: LaneMember | None = None) -> str | N
     """Return why a model cannot be trained in lanes, in one line; None if it can.
 
     Without a member only what can be seen in the module's parts. With one, two small steps are also
-    tried, once in a process for each variant: whether they run, and agree with the reference.
+    tried, once in a process for each variant, with and without knowledge, and with and without
+    weights of its samples: whether they run, and agree with the reference.
     """
     if member is None:
         return structural_refusal(module)
-    key = (_variant_key(member.work.variant), member.knowledge is not None)
+    key = (_variant_key(member.work.variant), member.knowledge is not None, _weighted(member))
     return tried_refusal(module, member, key, train_lane)

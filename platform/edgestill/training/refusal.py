@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from edgestill.config import LossConfig, TrainingConfig
-from edgestill.knowledge import KnowledgeBatch
 from edgestill.training.batches import Samples
 from edgestill.training.sequential import train
 from edgestill.training.work import LaneMember, Trained
@@ -79,7 +78,10 @@ def _others(member: LaneMember) -> list[LaneMember]:
 
 
 def _small(member: LaneMember) -> LaneMember:
-    """Return a member of few random samples, of the same shapes and public samples."""
+    """Return a member of few random samples, of the same shapes and public samples.
+
+    These keep what each counts, since the losses take another path where samples are weighted.
+    """
     stream = torch.Generator().manual_seed(0)
     inputs = {
         kind: torch.randn(TRIAL_SAMPLES, *values.shape[1:], generator=stream)
@@ -90,17 +92,10 @@ def _small(member: LaneMember) -> LaneMember:
     return replace(
         member,
         samples=Samples(inputs=inputs, labels=labels),
-        knowledge=None if knowledge is None else _first(knowledge, TRIAL_SAMPLES),
+        knowledge=None
+        if knowledge is None
+        else knowledge.at(np.arange(TRIAL_SAMPLES) % len(knowledge)),
         work=replace(member.work, epochs=1, optimizer={}, sample_privacy=None),
-    )
-
-
-def _first(knowledge: KnowledgeBatch, count: int) -> KnowledgeBatch:
-    return KnowledgeBatch(
-        inputs={kind: array[:count] for kind, array in knowledge.inputs.items()},
-        embeddings={kind: array[:count] for kind, array in knowledge.embeddings.items()},
-        logits=knowledge.logits[:count],
-        labels=knowledge.labels[:count],
     )
 
 

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from edgestill.data.arrays import npy_bytes, standardising
-from edgestill.data.building import modality_entries, write_artefact
+from edgestill.data.building import (
+    checksum_line,
+    modality_entries,
+    run_build,
+    write_artefact,
+    yaml_bytes,
+)
 from edgestill.data.spectrogram import MelSpectrogram, coloured_noise, placed
 
 FORM = MelSpectrogram(
@@ -45,6 +51,33 @@ def test_scales_come_from_the_public_rows_alone():
     assert shown.mean() == pytest.approx(0, abs=1e-5)
     assert shown.std() == pytest.approx(1, abs=1e-5)
     assert standardising(np.full(4, 7)) == (1.0, -7.0)
+
+
+def test_a_manifest_keeps_the_order_of_its_keys():
+    assert yaml_bytes({"name": "x", "classes": 2}) == b"name: x\nclasses: 2\n"
+
+
+def test_a_rendered_array_is_known_by_the_checksum_of_its_file(tmp_path):
+    array = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    np.save(tmp_path / "visual.npy", array)
+    digest = hashlib.sha256((tmp_path / "visual.npy").read_bytes()).hexdigest()
+    assert checksum_line(array, "visual.npy") == f"{digest}  visual.npy\n".encode()
+
+
+def test_a_script_builds_where_it_is_told_and_says_what(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "one.zip"
+    monkeypatch.setattr("sys.argv", ["build", "--out", str(out)])
+    run_build(lambda path: write_artefact(path, {"a": b"1"}), "Build it.\n\nAnd more.")
+    digest = hashlib.sha256(out.read_bytes()).hexdigest()
+    assert capsys.readouterr().out == f"{digest}  {out}  {out.stat().st_size} bytes\n"
+
+
+def test_a_script_without_out_says_what_it_wants(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["build"])
+    with pytest.raises(SystemExit) as stopped:
+        run_build(str, "Build it.\n\nAnd more.")
+    assert stopped.value.code == 2
+    assert "--out" in capsys.readouterr().err
 
 
 def test_on_a_fixed_scale_what_is_louder_is_brighter():

@@ -1,12 +1,15 @@
 """Models that lanes cannot take are found, with a reason in one line."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
-from lane_members import FAMILY, Convolutional, family_of, member
+from lane_members import CLASSES, FAMILY, SHAPES, Convolutional, family_of, member
 from torch import nn
 
-from edgestill.models import Output
-from edgestill.training import lane_refusal
+from edgestill.models import Output, student
+from edgestill.training import lane, lane_refusal
 
 
 class Changed(nn.Module):
@@ -63,6 +66,32 @@ def test_a_branch_on_data_is_found_by_the_trial():
 
 def test_samples_that_see_each_other_are_found_by_the_trial():
     assert "from the reference after two steps" in refusal(Mixing())
+
+
+def test_weighted_knowledge_is_tried_apart_from_knowledge_whose_samples_count_alike(monkeypatch):
+    tried, trainer = [], lane.train_lane
+
+    def refusing_weights(module, members, *rest):
+        tried.append([one.knowledge.relevance for one in members])
+        if members[0].knowledge.relevance is not None:
+            raise NotImplementedError("no weights here")
+        return trainer(module, members, *rest)
+
+    monkeypatch.setattr(lane, "train_lane", refusing_weights)
+    # A module of its own: what is found is remembered by module.
+    module, plain = student(SHAPES, CLASSES), member(1, 5, public=4)
+    weights = np.array([0.5, 2.0, 0.0, 1.5], np.float32)
+    weighted = replace(plain, knowledge=replace(plain.knowledge, relevance=weights))
+    assert lane_refusal(module, plain) is None
+    assert lane_refusal(module, weighted) == "torch.func.vmap fails: no weights here"
+    np.testing.assert_array_equal(tried[-1][0], weights[:3])
+
+
+def test_our_student_is_taken_with_weighted_knowledge():
+    plain = member(1, 5, public=2)
+    weights = np.array([0.5, 1.5], np.float32)
+    weighted = replace(plain, knowledge=replace(plain.knowledge, relevance=weights))
+    assert lane_refusal(FAMILY.module(1.0), weighted) is None
 
 
 def test_the_trial_leaves_the_random_stream_alone():

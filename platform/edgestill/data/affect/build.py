@@ -4,13 +4,11 @@ The artefact is a zip (LZMA) of a manifest folder. With the same versions of esp
 bytes are the same. Beside FILE its SHA-256 is written, which loading checks.
 """
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from rich.progress import track
 
@@ -19,8 +17,10 @@ from edgestill.data.arrays import npy_bytes
 from edgestill.data.building import (
     find_program,
     modality_entries,
+    run_build,
     version,
     write_artefact,
+    yaml_bytes,
 )
 
 Array = NDArray[Any]
@@ -63,7 +63,7 @@ def record(users: list[roster.User]) -> dict[str, Array]:
 def _manifest(users: list[roster.User], arrays: Mapping[str, Array]) -> bytes:
     splits = _splits()
     inputs = {kind: arrays[kind] for kind in style.COMMON}
-    modalities = modality_entries(inputs, (splits["public"][0], splits["public"][1]))
+    modalities = modality_entries(inputs, splits["public"])
     tree = {
         "name": "affect",
         "classes": len(roster.EMOTIONS),
@@ -73,7 +73,7 @@ def _manifest(users: list[roster.User], arrays: Mapping[str, Array]) -> bytes:
         "splits": splits,
         "provenance": _provenance(users),
     }
-    return yaml.safe_dump(tree, sort_keys=False).encode()
+    return yaml_bytes(tree)
 
 
 def _splits() -> dict[str, list[int]]:
@@ -113,13 +113,5 @@ def _provenance(users: list[roster.User]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Read the arguments and build."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, required=True, help="the zip to write")
-    out: Path = parser.parse_args().out
-    print(f"{build(out)}  {out}  {out.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    run_build(build, __doc__)

@@ -4,14 +4,12 @@ The artefact is a zip (LZMA) of a manifest folder. With the same versions of esp
 scikit-learn the bytes are the same. Beside FILE its SHA-256 is written, which loading checks.
 """
 
-import argparse
 from collections.abc import Mapping
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.datasets import load_digits
@@ -21,8 +19,10 @@ from edgestill.data.av_digits import images, motion, roster, speech
 from edgestill.data.building import (
     find_program,
     modality_entries,
+    run_build,
     version,
     write_artefact,
+    yaml_bytes,
 )
 
 Array = NDArray[Any]
@@ -68,7 +68,7 @@ def _record(users: list[roster.User], pictures: Array, digits: Array) -> dict[st
 def _manifest(users: list[roster.User], arrays: Mapping[str, Array], energy_ratio: float) -> bytes:
     splits = _splits(users)
     inputs = {kind: arrays[kind] for kind in ("visual", "audio", "sensor")}
-    modalities = modality_entries(inputs, (splits["public"][0], splits["public"][1]))
+    modalities = modality_entries(inputs, splits["public"])
     modalities[-1]["synthetic"] = True
     tree = {
         "name": "av_digits",
@@ -79,7 +79,7 @@ def _manifest(users: list[roster.User], arrays: Mapping[str, Array], energy_rati
         "splits": splits,
         "provenance": _provenance(users, energy_ratio),
     }
-    return yaml.safe_dump(tree, sort_keys=False).encode()
+    return yaml_bytes(tree)
 
 
 def _splits(users: list[roster.User]) -> dict[str, list[int]]:
@@ -126,13 +126,5 @@ def _provenance(users: list[roster.User], energy_ratio: float) -> dict[str, Any]
     }
 
 
-def main() -> None:
-    """Read the arguments and build."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, required=True, help="the zip to write")
-    out: Path = parser.parse_args().out
-    print(f"{build(out)}  {out}  {out.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    run_build(build, __doc__)

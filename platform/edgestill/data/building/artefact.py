@@ -2,13 +2,14 @@
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from numpy.typing import NDArray
 
-from edgestill.data.arrays import standardising
+from edgestill.data.arrays import npy_bytes, standardising
 
 
 def write_artefact(out: Path, members: Mapping[str, bytes]) -> str:
@@ -31,8 +32,23 @@ def write_artefact(out: Path, members: Mapping[str, bytes]) -> str:
     return digest
 
 
+def yaml_bytes(tree: Mapping[str, Any]) -> bytes:
+    """Return a manifest's file, its keys in the order of ``tree``."""
+    return yaml.safe_dump(tree, sort_keys=False).encode()
+
+
+def checksum_line(array: NDArray[Any], name: str) -> bytes:
+    """Return the ``.sha256`` file of an array that is rendered and not in the artefact.
+
+    Args:
+        array: whose ``.npy`` file is meant.
+        name: of that file.
+    """
+    return f"{hashlib.sha256(npy_bytes(array)).hexdigest()}  {name}\n".encode()
+
+
 def modality_entries(
-    arrays: Mapping[str, NDArray[Any]], public: tuple[int, int]
+    arrays: Mapping[str, NDArray[Any]], public: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Return the manifest's ``modalities``: zero mean and unit variance over the public range.
 
@@ -40,8 +56,9 @@ def modality_entries(
         arrays: by kind, in the file ``KIND.npy``.
         public: first row of the public part, and the row behind its last.
     """
+    first, end = public
     entries = []
     for kind, array in arrays.items():
-        scale, offset = standardising(array[slice(*public)])
+        scale, offset = standardising(array[first:end])
         entries.append({"kind": kind, "file": f"{kind}.npy", "scale": scale, "offset": offset})
     return entries

@@ -4,19 +4,17 @@ The artefact is a zip (LZMA) of the photographs (lossless WebP) and the digits t
 ships. Beside FILE its SHA-256 is written, which loading checks.
 """
 
-import argparse
 import io
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
 
 from edgestill.data.arrays import npy_bytes
-from edgestill.data.building import write_artefact
+from edgestill.data.building import run_build, write_artefact, yaml_bytes
 from edgestill.data.composites.pictures import PHOTOGRAPHS
 
 PROVENANCE = {
@@ -30,6 +28,12 @@ PROVENANCE = {
     },
 }
 
+INVERTED = (
+    "inverts the crop of a photograph behind it (MNIST-M, Ganin & Lempitsky, ICML 2015), in a "
+    "colour of its own; size, place, angle, colour and crop are drawn"
+)
+"""What a digit does that is put on a photograph."""
+
 
 def build(out: Path) -> str:
     """Write the artefact to ``out`` and its SHA-256, which is returned, to ``out``.sha256.
@@ -40,7 +44,7 @@ def build(out: Path) -> str:
     source = load_digits()
     built_with = {name: version(name) for name in ("numpy", "pillow", "scikit-learn")}
     provenance = {**PROVENANCE, "built_with": built_with}
-    members = {"provenance.yaml": yaml.safe_dump(provenance, sort_keys=False).encode()}
+    members = {"provenance.yaml": yaml_bytes(provenance)}
     members |= {f"{name}.webp": _lossless(load_sample_image(f"{name}.jpg")) for name in PHOTOGRAPHS}
     members["digits.npy"] = npy_bytes(np.asarray(source.images, np.uint8))
     members["labels.npy"] = npy_bytes(np.asarray(source.target, np.uint8))
@@ -53,13 +57,5 @@ def _lossless(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def main() -> None:
-    """Read the arguments and build."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, required=True, help="the zip to write")
-    out: Path = parser.parse_args().out
-    print(f"{build(out)}  {out}  {out.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    run_build(build, __doc__)

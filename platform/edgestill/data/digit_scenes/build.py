@@ -5,18 +5,15 @@ The artefact is a zip (LZMA) of a manifest, boxes and labels. The pictures, whic
 written.
 """
 
-import argparse
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from edgestill.data.arrays import npy_bytes
-from edgestill.data.building import write_artefact
+from edgestill.data.building import checksum_line, run_build, write_artefact, yaml_bytes
 from edgestill.data.composites import IMAGES, digits, photographs
-from edgestill.data.composites.build import PROVENANCE
+from edgestill.data.composites.build import INVERTED, PROVENANCE
 from edgestill.data.digit_scenes import scenes
 
 
@@ -31,13 +28,13 @@ def build(out: Path) -> str:
     drawn = [scenes.draw(scene, source, behind) for scene in every]
     counts = [len(scene.things) for scene in every]
     shown = [thing.image for scene in every for thing in scene.things]
-    pictures = npy_bytes(np.stack([d.pixels for d in drawn]))
+    pictures = np.stack([d.pixels for d in drawn])
     members = {
         "manifest.yaml": _manifest(),
         "offsets.npy": npy_bytes(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)),
         "boxes.npy": npy_bytes(np.concatenate([d.boxes for d in drawn])),
         "labels.npy": npy_bytes(source.labels[shown].astype(np.uint8)),
-        "images.sha256": f"{hashlib.sha256(pictures).hexdigest()}  images.npy\n".encode(),
+        "images.sha256": checksum_line(pictures, "images.npy"),
     }
     return write_artefact(out, members)
 
@@ -49,15 +46,13 @@ def _manifest() -> bytes:
         "splits": scenes.ranges(),
         "provenance": _provenance(),
     }
-    return yaml.safe_dump(tree, sort_keys=False).encode()
+    return yaml_bytes(tree)
 
 
 def _provenance() -> dict[str, Any]:
     return {
         **PROVENANCE,
-        "images": "each digit inverts the crop of a photograph behind it (MNIST-M, Ganin & "
-        "Lempitsky, ICML 2015), in a colour of its own; size, place, angle, colour and crop are "
-        "drawn; the grids of two digits do not overlap",
+        "images": f"each digit {INVERTED}; the grids of two digits do not overlap",
         "boxes": f"tight around what is inked at least {scenes.LEAST_INKED} of 255",
         "digit_images": dict(IMAGES),
         "sides_pixels": list(scenes.SIDES_PIXELS),
@@ -66,13 +61,5 @@ def _provenance() -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Read the arguments and build."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, required=True, help="the zip to write")
-    out: Path = parser.parse_args().out
-    print(f"{build(out)}  {out}  {out.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    run_build(build, __doc__)

@@ -5,16 +5,19 @@ photographs of :mod:`edgestill.data.composites`; of them it has the SHA-256. Bes
 written.
 """
 
-import argparse
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from edgestill.data.arrays import npy_bytes
-from edgestill.data.building import modality_entries, write_artefact
+from edgestill.data.building import (
+    checksum_line,
+    modality_entries,
+    run_build,
+    write_artefact,
+    yaml_bytes,
+)
 from edgestill.data.composites.build import PROVENANCE
 from edgestill.data.scene_vqa import backgrounds, questions, scenes
 
@@ -29,24 +32,22 @@ def build(out: Path) -> str:
     every = list(scenes.scenes())
     pictures = scenes.render(every)
     splits = scenes.ranges()
-    public = (splits["public"][0], splits["public"][1])
     tree = {
         "name": "scene_vqa",
         "classes": len(questions.COLOURS) + 1,
-        "modalities": modality_entries({"visual": pictures}, public),
+        "modalities": modality_entries({"visual": pictures}, splits["public"]),
         "labels": "labels.npy",
         "splits": splits,
         "provenance": _provenance(),
     }
     objects = np.stack([scene.objects for scene in every])
-    checksum = hashlib.sha256(npy_bytes(pictures)).hexdigest()
     members = {
-        "manifest.yaml": yaml.safe_dump(tree, sort_keys=False).encode(),
+        "manifest.yaml": yaml_bytes(tree),
         "labels.npy": npy_bytes(objects[:, :, 0].sum(1, dtype=np.uint8)),
         "objects.npy": npy_bytes(objects),
         "questions.npy": npy_bytes(np.stack([scene.questions for scene in every])),
         "answers.npy": npy_bytes(np.stack([scene.answers for scene in every])),
-        "visual.sha256": f"{checksum}  visual.npy\n".encode(),
+        "visual.sha256": checksum_line(pictures, "visual.npy"),
     }
     return write_artefact(out, members)
 
@@ -64,13 +65,5 @@ def _provenance() -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Read the arguments and build."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, required=True, help="the zip to write")
-    out: Path = parser.parse_args().out
-    print(f"{build(out)}  {out}  {out.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    run_build(build, __doc__)

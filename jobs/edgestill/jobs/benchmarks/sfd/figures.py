@@ -1,19 +1,18 @@
-"""The curves of ``bench sfd``: accuracy against bytes and bandwidth, and what leaks."""
+"""The curves of ``bench sfd``: accuracy against bytes and bandwidth."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgestill.jobs.benchmarks.charts import Chart, Series
 from edgestill.jobs.benchmarks.sfd.scenario import Scenario
+from edgestill.jobs.benchmarks.sfd.series import series_of
 
 Row = Mapping[str, Any]
 ORDER = ("relevance", "random", "reversed", "all", "none")
 
 
-def charts_of(
-    field: Sequence[Scenario], rows: Sequence[Row], told: Mapping[str, Row]
-) -> list[Chart]:
-    """Return all charts; ``rows`` and ``told`` as in the results."""
+def charts_of(field: Sequence[Scenario], rows: Sequence[Row]) -> list[Chart]:
+    """Return the charts of every dataset; ``rows`` as in the results."""
     charts = []
     for scenario in field:
         own = [row for row in rows if row["dataset"] == scenario.dataset]
@@ -40,7 +39,7 @@ def charts_of(
         ]
         if scenario.averaged:
             charts += [_bars(scenario, own), _against_bandwidth(scenario, own)]
-    return [*charts, _inversion(told), _membership(told)]
+    return charts
 
 
 def _series(rows: Sequence[Row], value: str, place: str) -> list[Series]:
@@ -53,7 +52,7 @@ def _series(rows: Sequence[Row], value: str, place: str) -> list[Series]:
         if some:
             name = f"{policy}, lower rate" if lower_rate else policy
             series.append(
-                _one(name, [row[place] / 1000 for row in some], [row[value] for row in some])
+                series_of(name, [row[place] / 1000 for row in some], [row[value] for row in some])
             )
     return series
 
@@ -85,7 +84,7 @@ def _bars(scenario: Scenario, rows: Sequence[Row]) -> Chart:
             and row["link_bytes_per_s"] is None
         ]
         series.append(
-            _one(
+            series_of(
                 student,
                 [f"{row['policy']} {row['share']:.0%}" for row in some],
                 [row["accuracy"] for row in some],
@@ -98,45 +97,4 @@ def _bars(scenario: Scenario, rows: Sequence[Row]) -> Chart:
         y_label="accuracy, 0 to 1",
         series=series,
         kind="bars",
-    )
-
-
-def _inversion(told: Mapping[str, Row]) -> Chart:
-    return Chart(
-        title="Pictures drawn from what is seen",
-        caption="A decoder trained on public pairs; what leaves a device under SFD is the summary.",
-        x_label="dataset",
-        y_label="PSNR, dB",
-        series=[
-            _one(name, list(told), [one[f"psnr_{name}_db"] for one in told.values()])
-            for name in ("features", "summary", "blind")
-        ],
-        kind="bars",
-    )
-
-
-def _membership(told: Mapping[str, Row]) -> Chart:
-    epsilons = ", ".join(f"{name} {one['training_epsilon']:.2f}" for name, one in told.items())
-    return Chart(
-        title="Membership with and without differential privacy",
-        caption=f"Epsilon of the private training: {epsilons}, at delta 1e-5; 0.5 is chance.",
-        x_label="dataset",
-        y_label="AUC",
-        series=[
-            _one(name, list(told), [one[f"auc_{name}"] for one in told.values()])
-            for name in ("plain", "private")
-        ],
-        kind="bars",
-    )
-
-
-def _one(name: str, places: Sequence[float | str], summaries: Sequence[Row]) -> Series:
-    """Return a series with its intervals; with none where there was one seed."""
-    single = any(one["low_95"] is None for one in summaries)
-    return Series(
-        name=name,
-        x=places,
-        y=[one["mean"] for one in summaries],
-        low=None if single else [one["low_95"] for one in summaries],
-        high=None if single else [one["high_95"] for one in summaries],
     )

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,11 +41,14 @@ def measure(*, quick: bool, quiet: bool) -> Measured:
         get_context("spawn").Pool(min(PROCESSES, os.cpu_count() or 1), begin_process) as pool,
     ):
         folder = Path(name)
-        teachers = {}
+        teachers, begun = {}, []
         for dataset, accuracy in pool.imap_unordered(partial(teach_once, folder), field):
             teachers[dataset] = accuracy
             advance(f"{dataset}: teacher {accuracy:.1%}")
-        for found in pool.imap_unordered(partial(_do, folder), tasks):
+            # What needs this teacher alone does not wait for the others.
+            own = [one for one in tasks if one.scenario.dataset == dataset]
+            begun.append(pool.imap_unordered(partial(_do, folder), own))
+        for found in chain.from_iterable(begun):
             if isinstance(found, Leaks):
                 leaks.append(found)
                 advance(f"{found.dataset}: attacked")

@@ -30,6 +30,8 @@ class Scenario:
         link_bytes_per_s: bandwidths; ``window_s`` is what the deadline leaves for the knowledge.
         averaged: whether global students, slow links and the lower rate are measured too.
         attacked: devices whose students are attacked for membership.
+        users: at most, whose attribute is inferred by an update, and of whom the attacker learns.
+        decoder_epochs: of the attackers' convolutional decoders.
         teacher_epochs: at most.
         private_rounds: of the training under differential privacy, and of that beside it without.
     """
@@ -47,6 +49,8 @@ class Scenario:
     private_rounds: int
     averaged: bool = True
     attacked: int = 8
+    users: int = 60
+    decoder_epochs: int = 10
     own_rows: int = 8
     public_rows: int = 24
     window_s: float = 5.0
@@ -83,7 +87,7 @@ def half_teacher(
 
 def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
     """Return the scenario of each dataset."""
-    devices, steps = (4, 40) if quick else (8, 80)
+    devices, steps = 8, (40 if quick else 80)
     shares = (0.25, 0.5) if quick else (0.125, 0.25, 0.5)
     links = () if quick else (25_000, 50_000, 100_000)
     return (
@@ -97,9 +101,11 @@ def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
             steps=steps,
             shares=shares,
             link_bytes_per_s=links,
-            teacher_epochs=8 if quick else 15,
+            teacher_epochs=12 if quick else 15,
             private_rounds=3 if quick else 8,
             averaged=not quick,
+            users=24 if quick else 60,
+            decoder_epochs=3 if quick else 10,
         ),
         Scenario(
             dataset="av_digits",
@@ -114,6 +120,8 @@ def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
             teacher_epochs=3 if quick else 15,
             private_rounds=3 if quick else 8,
             averaged=not quick,
+            users=24 if quick else 60,
+            decoder_epochs=3 if quick else 10,
         ),
     )
 

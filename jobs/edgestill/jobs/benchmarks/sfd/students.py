@@ -29,6 +29,7 @@ Rows = NDArray[np.int64]
 CHUNK = 40
 """Steps between two averages; also those that are laid out in memory at once."""
 
+PRIVATE = "private-students"
 LOSS = LossConfig(align=0.0, resource=0.0)
 
 
@@ -45,16 +46,7 @@ class Received:
 
     def taken(self, rows: Rows) -> KnowledgeBatch | None:
         """Return some samples, which may repeat."""
-        one = self.batch
-        if one is None:
-            return None
-        return KnowledgeBatch(
-            inputs={kind: array[rows] for kind, array in one.inputs.items()},
-            embeddings={kind: table[rows] for kind, table in one.embeddings.items()},
-            logits=one.logits[rows],
-            labels=one.labels[rows],
-            relevance=None if one.relevance is None else one.relevance[rows],
-        )
+        return None if self.batch is None else self.batch.at(rows)
 
 
 @dataclass(slots=True)
@@ -131,15 +123,15 @@ def distil_privately(
     Only so can the privacy of DP-SGD be accounted: :func:`distil` shows own samples as often as it
     takes to fill its steps.
     """
-    seed = derive_seed(world.config.seed, "private-students")
+    seed = derive_seed(world.config.seed, PRIVATE)
     training = TrainingConfig(batch_size=scenario.own_rows, keep_optimizer=True)
     decks = [_decks(world, place, one, got) for place, (one, got) in _pairs(people, received)]
-    states: list[tuple[Arrays, Arrays]] = [(world.family.initial_arrays(seed), {}) for _ in people]
+    states: list[tuple[Arrays, Arrays]] = [(private_start(world), {}) for _ in people]
     for number in range(rounds):
         members = []
         for place, (one, got) in _pairs(people, received):
             steps = -(-len(one.own) // scenario.own_rows)
-            positions = decks[place][1].deal(steps * scenario.public_rows)
+            positions = decks[place][1].deal(steps * scenario.public_rows if len(got) else 0)
             work = _work(world, seed, place, number, states[place][1], epochs, privacy)
             members.append(
                 LaneMember(
@@ -152,6 +144,11 @@ def distil_privately(
         trained = _trained(world, members, training)
         states = [(one.arrays, one.optimizer) for one in trained]
     return [arrays for arrays, _ in states]
+
+
+def private_start(world: World) -> Arrays:
+    """Return where :func:`distil_privately` begins, on all devices."""
+    return world.family.initial_arrays(derive_seed(world.config.seed, PRIVATE))
 
 
 def mean_of(students: Sequence[Arrays]) -> Arrays:

@@ -4,13 +4,13 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scipy.stats import t as student_t
-
 from edgestill.jobs.benchmarks.form import Measured, ResultTable, at_least, at_most
+from edgestill.jobs.benchmarks.intervals import Mean, mean_of
 from edgestill.jobs.benchmarks.sfd.figures import charts_of
-from edgestill.jobs.benchmarks.sfd.leaks import Leaks
+from edgestill.jobs.benchmarks.sfd.leaks import Leaks, leak_charts, leak_tables, leaks_of
 from edgestill.jobs.benchmarks.sfd.points import Outcome, Point
 from edgestill.jobs.benchmarks.sfd.scenario import COMPARED, Scenario
+from edgestill.jobs.benchmarks.sfd.series import shown
 
 LEAST_DROP_DB = 1.0
 MOST_AUC = 0.55
@@ -37,9 +37,9 @@ def judged(
         results={
             "teacher_accuracy": dict(teachers),
             "curves": rows,
-            "relevance_gain": {name: summary_of(values) for name, values in gains.items()},
+            "relevance_gain": {name: mean_of(values) for name, values in gains.items()},
             "relevance_lead_over_reversed": {
-                name: {str(share): summary_of(values) for share, values in by_share.items()}
+                name: {str(share): mean_of(values) for share, values in by_share.items()}
                 for name, by_share in leads.items()
             },
             "leaks": told,
@@ -76,19 +76,9 @@ def judged(
                 f"AUC, at epsilon {_largest_epsilon(leaks):.2g}",
             ),
         ],
-        tables=[*(_curve_table(one, rows) for one in field), _leak_table(told)],
-        charts=charts_of(field, rows, told),
+        tables=[*(_curve_table(one, rows) for one in field), *leak_tables(told)],
+        charts=[*charts_of(field, rows), *leak_charts(told)],
     )
-
-
-def summary_of(values: Sequence[float]) -> dict[str, float | None]:
-    """Return mean and 95 % interval of it (Student's t); no interval of a single value."""
-    mean = statistics.fmean(values)
-    if len(values) < 2:
-        return {"mean": mean, "low_95": None, "high_95": None}
-    half = float(student_t.ppf(0.975, len(values) - 1)) * statistics.stdev(values)
-    half /= len(values) ** 0.5
-    return {"mean": mean, "low_95": mean - half, "high_95": mean + half}
 
 
 def curve_of(scenario: Scenario, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
@@ -111,32 +101,12 @@ def curve_of(scenario: Scenario, outcomes: Sequence[Outcome]) -> list[dict[str, 
             "lower_rate": lower_rate,
             "link_bytes_per_s": link,
             "received_bytes": statistics.fmean(one.received_bytes for one in group),
-            "accuracy": summary_of([one.accuracy for one in group]),
-            "test_accuracy": summary_of([one.test_accuracy for one in group]),
+            "accuracy": mean_of([one.accuracy for one in group]),
+            "test_accuracy": mean_of([one.test_accuracy for one in group]),
             "membership_auc": _optional([one.membership_auc for one in group]),
         }
         for (together, policy, share, lower_rate, link), group in groups.items()
     ]
-
-
-def leaks_of(dataset: str, leaks: Sequence[Leaks]) -> dict[str, Any]:
-    """Return what a dataset's devices leak, over the seeds."""
-    some = [one for one in leaks if one.dataset == dataset]
-    seen = some[0].psnr_db
-    return {
-        **{f"psnr_{name}_db": summary_of([one.psnr_db[name] for one in some]) for name in seen},
-        "psnr_blind_db": summary_of([one.blind_psnr_db for one in some]),
-        "psnr_drop_db": summary_of(
-            [one.psnr_db["features"] - one.psnr_db["summary"] for one in some]
-        ),
-        **{f"auc_{name}": summary_of([one.auc[name] for one in some]) for name in some[0].auc},
-        **{
-            f"accuracy_{name}": summary_of([one.accuracy[name] for one in some])
-            for name in some[0].accuracy
-        },
-        "summary_epsilon": some[0].summary_epsilon,
-        "training_epsilon": some[0].training_epsilon,
-    }
 
 
 def _gains(scenario: Scenario, seeds: Sequence[int], outcomes: Sequence[Outcome]) -> list[float]:
@@ -188,9 +158,9 @@ def _in_order(outcomes: Iterable[Outcome]) -> list[Outcome]:
     )
 
 
-def _optional(values: Sequence[float | None]) -> dict[str, float | None] | None:
+def _optional(values: Sequence[float | None]) -> Mean | None:
     known = [value for value in values if value is not None]
-    return summary_of(known) if known else None
+    return mean_of(known) if known else None
 
 
 def _largest_epsilon(leaks: Sequence[Leaks]) -> float:
@@ -204,9 +174,9 @@ def _curve_table(scenario: Scenario, rows: Sequence[Mapping[str, Any]]) -> Resul
             str(row["policy"]),
             _how(row),
             f"{row['received_bytes'] / 1000:.0f}",
-            _shown(row["accuracy"]),
-            _shown(row["test_accuracy"]),
-            "" if row["membership_auc"] is None else _shown(row["membership_auc"]),
+            shown(row["accuracy"]),
+            shown(row["test_accuracy"]),
+            "" if row["membership_auc"] is None else shown(row["membership_auc"]),
         )
         for row in rows
         if row["dataset"] == scenario.dataset
@@ -223,29 +193,3 @@ def _how(row: Mapping[str, Any]) -> str:
     if row["link_bytes_per_s"] is not None:
         return f"{share} at {row['link_bytes_per_s'] / 1000:g} kB/s"
     return f"{share}, lower rate" if row["lower_rate"] else share
-
-
-def _leak_table(told: Mapping[str, Mapping[str, Any]]) -> ResultTable:
-    columns = (
-        *("dataset", "PSNR features, dB", "PSNR summary, dB", "PSNR blind, dB", "epsilon summary"),
-        *("AUC plain", "AUC private", "epsilon training", "accuracy plain", "accuracy private"),
-    )
-    rows = [
-        (
-            dataset,
-            *(_shown(one[f"psnr_{name}_db"], 1) for name in ("features", "summary", "blind")),
-            f"{one['summary_epsilon']:.2f}",
-            *(_shown(one[f"auc_{name}"]) for name in ("plain", "private")),
-            f"{one['training_epsilon']:.2f}",
-            *(_shown(one[f"accuracy_{name}"]) for name in ("plain", "private")),
-        )
-        for dataset, one in told.items()
-    ]
-    return ResultTable(title="what leaks", columns=columns, rows=rows)
-
-
-def _shown(summary: Mapping[str, float | None], digits: int = 3) -> str:
-    mean, low = summary["mean"], summary["low_95"]
-    if mean is None:
-        return ""
-    return f"{mean:.{digits}f}" + ("" if low is None else f" ± {mean - low:.{digits}f}")
