@@ -79,12 +79,16 @@ class WebServer:
             **tls,
         )
         self._server = uvicorn.Server(config)
+        self._loop_factory = config.get_loop_factory()
         self._ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listeners)), name=name, daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(listeners,), name=name, daemon=True)
         self._thread.start()
         self._ready.wait()
+
+    def _run(self, listeners: Sequence[socket.socket]) -> None:
+        # Uvicorn's choice: uvloop where it is installed.
+        with asyncio.Runner(loop_factory=self._loop_factory) as runner:
+            runner.run(self._serve(listeners))
 
     async def _serve(self, listeners: Sequence[socket.socket]) -> None:
         self.loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,13 +11,19 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+import httpx
 import pytest
 import yaml
 from grafana_expressions import RULES, Placed, dashboard_expressions, rule_expressions
 from prometheus_server import free_port, prometheus
 
-from edgestill.monitoring import targets_folder
+from edgestill.inference.service import AboveSettings, ServiceServer, ServiceSettings
+from edgestill.monitoring import announce, targets_folder
 from edgestill.monitoring.rules import ALERTS
+
+sys.path.append(str(Path(__file__).parents[1] / "platform" / "inference"))
+
+from sums_model import Sums, frame
 
 STEADY = (
     "name=steady",
@@ -85,6 +92,22 @@ class Collected:
         ]
 
 
+def serve_a_while(targets: Path) -> None:
+    """Let Prometheus see a fog whose cloud is gone, one that answers and refuses."""
+    above = AboveSettings(url="http://127.0.0.1:9")
+    fog = Sums(by="fog", confidence=0.5)
+    server = ServiceServer(fog, ServiceSettings(above=above), host="127.0.0.1", port=0)
+    path = announce(targets, "fog-00000000", [f"127.0.0.1:{server.own_port}"])
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
+        until = time.monotonic() + 15
+        while time.monotonic() < until:
+            assert client.post("/v1/answers", content=frame(1)).status_code == 200
+            assert client.post("/v1/answers", content=b"no frame").status_code == 400
+            time.sleep(0.1)
+    path.unlink()
+    server.stop()
+
+
 @pytest.fixture(scope="module")
 def collected(run_here, tmp_path_factory) -> Iterator[Collected]:
     folder = tmp_path_factory.mktemp("prometheus")
@@ -92,6 +115,7 @@ def collected(run_here, tmp_path_factory) -> Iterator[Collected]:
     targets.mkdir(parents=True, exist_ok=True)
     with prometheus(folder, targets, rule_files=[RULES]) as server:
         began_s = time.time()
+        serve_a_while(targets)
         run_here(*STEADY)
         run_here(*BUFFERED)
         run_here(*WITHOUT_SIGNALS, f"allocation.prometheus_url=http://127.0.0.1:{free_port()}")

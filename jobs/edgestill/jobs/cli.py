@@ -15,8 +15,11 @@ from edgestill.jobs.commands.device import device
 from edgestill.jobs.commands.export import export
 from edgestill.jobs.commands.fetch import fetch
 from edgestill.jobs.commands.flower import flower
+from edgestill.jobs.commands.infer import infer
+from edgestill.jobs.commands.joint import joint
 from edgestill.jobs.commands.monitor import monitor
 from edgestill.jobs.commands.run import run
+from edgestill.jobs.commands.serve import serve
 from edgestill.jobs.commands.split import split
 from edgestill.jobs.commands.submit import submit
 from edgestill.jobs.commands.validate import validate
@@ -29,8 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(run, validate, data, split, export, bench),
-    *(submit, fetch, dashboards, monitor, device),
+    *(run, validate, data, split, joint, export, bench),
+    *(serve, infer, submit, fetch, dashboards, monitor, device),
 ):
     app.command()(command)
 app.add_typer(flower)

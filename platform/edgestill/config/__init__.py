@@ -10,6 +10,7 @@ from edgestill.config.allocation import (
     ThresholdsConfig,
 )
 from edgestill.config.fleet import FleetConfig, GroupConfig, TraceConfig
+from edgestill.config.joint import JointConfig
 from edgestill.config.learning import (
     AugmentationConfig,
     DataConfig,
@@ -45,6 +46,7 @@ __all__ = [
     "FederationConfig",
     "FleetConfig",
     "GroupConfig",
+    "JointConfig",
     "KnowledgeConfig",
     "LevelConfig",
     "LevelName",

@@ -31,7 +31,7 @@ from edgestill.federation.sources import (
     Selection,
     SelectionRequest,
 )
-from edgestill.federation.teaching import Taught, load_taught, save_taught, teach
+from edgestill.federation.teaching import Taught, load_taught, load_teacher, save_taught, teach
 from edgestill.federation.world import World, world_of
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "evaluate_personally",
     "fold",
     "load_taught",
+    "load_teacher",
     "make_client_app",
     "make_server_app",
     "make_strategy",

@@ -2,10 +2,17 @@
 
 from edgestill.monitoring.files import dashboards, first_outdated, generated, write
 from edgestill.monitoring.server import serving
-from edgestill.monitoring.targets import address_of, announced, state_folder, targets_folder
+from edgestill.monitoring.targets import (
+    address_of,
+    announce,
+    announced,
+    state_folder,
+    targets_folder,
+)
 
 __all__ = [
     "address_of",
+    "announce",
     "announced",
     "dashboards",
     "first_outdated",

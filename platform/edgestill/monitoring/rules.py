@@ -91,6 +91,13 @@ RECORDINGS = (
         name="run_group:edgestill_allocation_changes:increase5m",
         expression=_growth("edgestill_allocation_changes_total", "group"),
     ),
+    Recording(
+        name="run:edgestill_serving_offload:ratio5m",
+        expression=ratio(
+            total(f"increase({selector('edgestill_serving_requests_total', status='200')}[5m])"),
+            _growth("edgestill_serving_inputs_total"),
+        ),
+    ),
 )
 """Expressions that several alerts and panels share."""
 

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,20 +58,43 @@ def announced(
     Raises:
         InputError: the file cannot be written.
     """
-    path = folder / f"{run}.json"
-    entry = {"targets": [address], "labels": {"run": run, **(labels or {}), **_owner()}}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         remove_abandoned(folder)
-        _replace(path, json.dumps([entry], indent=2) + "\n")
     except OSError as error:
-        raise InputError(
-            f"telemetry.targets_path: {path}: cannot be written ({error.strerror})"
-        ) from error
+        raise _unwritten(folder, error) from error
+    path = announce(folder, run, [address], labels)
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def announce(
+    folder: Path, run: str, addresses: Sequence[str], labels: Mapping[str, str] | None = None
+) -> Path:
+    """Write ``<folder>/<run>.json``, also over an earlier one, and return its path.
+
+    Args:
+        folder: made if it is not there.
+        run: the run's label, also the file's name.
+        addresses: ``host:port`` of each exporter.
+        labels: further labels of the run's series.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    path = folder / f"{run}.json"
+    entry = {"targets": list(addresses), "labels": {"run": run, **(labels or {}), **_owner()}}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(path, json.dumps([entry], indent=2) + "\n")
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    return path
+
+
+def _unwritten(path: Path, error: OSError) -> InputError:
+    return InputError(f"telemetry.targets_path: {path}: cannot be written ({error.strerror})")
 
 
 def remove_abandoned(folder: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """Every metric declared once, kept in a store, exported to Prometheus; and the log lines."""
 
-from edgestill.telemetry.declared import DECLARED, METRICS, Metric
+from edgestill.telemetry.declared import DECLARED, METRICS, SERVING, Metric
 from edgestill.telemetry.exporter import Exporter
 from edgestill.telemetry.families import Contents
 from edgestill.telemetry.logs import configure_logging, current_fields, log_fields
@@ -11,6 +11,7 @@ from edgestill.telemetry.store import MetricStore
 __all__ = [
     "DECLARED",
     "METRICS",
+    "SERVING",
     "Contents",
     "Exporter",
     "Metric",

@@ -138,7 +138,31 @@ _ENGINE = (
 )
 
 METRICS: tuple[Metric, ...] = _LEARNING + _SPENDING + _GROUPS + _SIGNALS + _DEVICES + _ENGINE
-"""All metrics, in the order of the exposition."""
+"""All metrics of a run, in the order of the exposition."""
 
-DECLARED: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in METRICS})
+SERVING: tuple[Metric, ...] = (
+    _counter("serving_requests_total", "Requests, by HTTP status.", "status"),
+    _counter("serving_inputs_total", "Inputs that those who ask have looked at."),
+    _counter("serving_errors_total", "Requests refused, by reason.", "reason"),
+    _counter("serving_forwarded_total", "Answers of a fog, by what the cloud said.", "outcome"),
+    _counter("serving_received_bytes_total", "Bytes of frames received."),
+    Metric(
+        name="edgestill_serving_request_seconds",
+        kind="histogram",
+        help="Time from a request's head to its answer, in seconds.",
+        buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+    ),
+    Metric(
+        name="edgestill_serving_batch_requests",
+        kind="histogram",
+        help="Requests answered in one call of the model.",
+        buckets=(1, 2, 4, 8, 16, 32, 64),
+    ),
+    _gauge("serving_queue_requests", "Requests that wait or are computed."),
+)
+"""All metrics of a replica of the inference service, which exports them itself."""
+
+DECLARED: Mapping[str, Metric] = MappingProxyType(
+    {metric.name: metric for metric in (*METRICS, *SERVING)}
+)
 """All metrics by name."""

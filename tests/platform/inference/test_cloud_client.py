@@ -1,12 +1,14 @@
 """The device's question to the cloud: answered in time, or given up with a reason, in time."""
 
 import json
+import ssl
 import time
 
 import anyio
 import httpx
 import pytest
 
+from edgestill.errors import InputError
 from edgestill.inference.answer import Answer
 from edgestill.inference.client import CircuitBreaker, CloudClient, CloudError
 
@@ -115,6 +117,44 @@ def test_a_breaker_lets_one_trial_through_after_its_rest_and_rests_longer_each_t
     breaker.succeeded()
     assert breaker.allows(6.0)
     assert breaker.allows(6.0)
+
+
+def test_what_was_sent_before_the_rest_does_not_lengthen_it():
+    breaker = CircuitBreaker(failures_to_open=2, rest_s=1.0)
+    for _ in range(8):  # all under way at once
+        breaker.failed(now_s=0.0)
+    assert breaker.rests(0.9)
+    assert breaker.allows(1.0)
+
+
+def test_a_question_counts_once_for_the_breaker_however_many_tries_it_took():
+    statuses = iter([503] * 6 + [200])
+    asking = client(lambda request: httpx.Response(next(statuses), json=ANSWER))
+    for _ in range(2):
+        with pytest.raises(CloudError, match="503"):
+            asking.ask(b"1", within(5))
+    assert asking.ask(b"1", within(5)).tries == 1
+
+
+def test_a_certificate_that_is_not_trusted_is_not_tried_again():
+    calls = []
+
+    def handler(request):
+        calls.append(request)
+        error = ssl.SSLCertVerificationError("x")
+        error.verify_message = "certificate has expired"
+        raise httpx.ConnectError("no") from error
+
+    with pytest.raises(CloudError, match="certificate has expired") as caught:
+        client(handler).ask(b"1", within(1))
+    assert (caught.value.reason, len(calls)) == ("untrusted", 1)
+
+
+@pytest.mark.parametrize("url", ["cloud:8080", "ftp://cloud", "", "http://"])
+def test_an_address_that_is_none_is_one_line(url):
+    with pytest.raises(InputError) as caught:
+        CloudClient(url)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_cloud_that_drips_is_given_up_at_the_deadline():

@@ -40,6 +40,13 @@ def test_an_image_without_detections_is_hard():
     assert gates.mean_box_doubt(answers) == pytest.approx([1.0, 0.075, 0.45])
 
 
+def test_many_unsure_boxes_are_harder_than_few_and_sure_ones_or_none_are_easy():
+    answers = gates.detected([[], [0.99, 0.99], [0.5], [0.5, 0.5, 0.5]])
+    none, sure, one, three = gates.box_variance(answers)
+    assert (none, one) == (0.0, 0.2)
+    assert none < sure < one < three < 1.0
+
+
 def test_a_rule_for_classes_refuses_detections_in_one_line():
     with pytest.raises(InputError, match="class probabilities"):
         gates.least_confidence(gates.detected([[0.5]]))
@@ -108,6 +115,33 @@ def test_where_nothing_can_be_gained_all_inputs_are_alike():
     logits = np.random.default_rng(0).normal(size=(20, 3))
     learned = gates.learn_hardness(gates.classified(logits), np.ones(20, bool), np.ones(20, bool))
     assert len(set(learned(gates.classified(logits)))) == 1
+
+
+def test_a_learned_gate_keeps_what_only_the_edge_gets_right():
+    logits = np.random.default_rng(0).normal(size=(600, 3))
+    answered = logits.argmax(axis=1)
+    learned = gates.learn_hardness(gates.classified(logits), answered != 2, answered != 1)
+    hardness = learned(gates.classified(logits))
+    kept, alike, gained = (hardness[answered == label] for label in (1, 0, 2))
+    assert kept.max() < alike.min() < alike.max() < gained.min()
+
+
+def test_a_learned_gate_of_detections_sends_pictures_in_which_little_is_sure():
+    rng = np.random.default_rng(2)
+    rows = [rng.random(rng.integers(0, 5)) for _ in range(300)]
+    worst = np.array([row.min(initial=1.0) for row in rows])
+    learned = gates.learn_hardness(gates.detected(rows), worst, np.ones(300))
+    sure, torn, nothing = learned(gates.detected([[0.95, 0.9], [0.9, 0.1, 0.2], []]))
+    assert sure < torn
+    assert 0.0 <= nothing <= 1.0
+
+
+def test_a_temperature_changes_doubts_and_not_answers_of_one_class_alone():
+    answers = gates.Answers(probabilities_NK=np.array([SURE, TORN, [1.0, 0.0, 0.0]]))
+    plain, hot = gates.least_confidence(answers), gates.calibrated(3.0)(answers)
+    assert gates.calibrated(1.0)(answers) == pytest.approx(plain)
+    assert (hot[:2] > plain[:2]).all()
+    assert hot[2] == pytest.approx(0.0)
 
 
 def test_an_overconfident_model_is_given_a_temperature_above_one():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgestill.errors import InputError
-from edgestill.monitoring import address_of, announced, state_folder, targets_folder
+from edgestill.monitoring import address_of, announce, announced, state_folder, targets_folder
 from edgestill.monitoring.targets import remove_abandoned
 
 
@@ -42,6 +42,15 @@ def test_a_target_goes_however_the_run_ends(tmp_path, error):
     with pytest.raises(error), announced(tmp_path, "run", "127.0.0.1:1"):
         raise error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_exporters_of_a_run_are_one_file_that_may_be_renewed(tmp_path):
+    path = announce(tmp_path / "targets", "serve-a", ["10.0.0.5:1", "10.0.0.6:2"])
+    assert entry_of(path)["targets"] == ["10.0.0.5:1", "10.0.0.6:2"]
+    assert announce(path.parent, "serve-a", ["10.0.0.6:2"]) == path
+    assert entry_of(path)["targets"] == ["10.0.0.6:2"]
+    assert given_labels(path) == {"run": "serve-a"}
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_runs_side_by_side_keep_to_their_own_files(tmp_path):

@@ -1,18 +1,19 @@
 import pytest
 
-from edgestill.telemetry import DECLARED, METRICS, Metric
+from edgestill.telemetry import DECLARED, METRICS, SERVING, Metric
 
 # Every label whose values do not grow with the fleet or with time; `device` is capped on export.
 BOUNDED = {
     *("group", "kind", "level", "model", "policy", "profile", "reason", "split"),
     *("term", "tier", "what", "device"),
-    *("action", "cohort", "fault", "mode", "node", "signal", "state", "statistic"),
+    *("action", "cohort", "fault", "mode", "node", "outcome", "signal", "state", "statistic"),
+    "status",
 }
 
 
 def test_names_are_unique_and_labels_bounded() -> None:
-    assert len(DECLARED) == len(METRICS)
-    assert {label for metric in METRICS for label in metric.labels} <= BOUNDED
+    assert len(DECLARED) == len(METRICS) + len(SERVING)
+    assert {label for metric in DECLARED.values() for label in metric.labels} <= BOUNDED
 
 
 def test_per_device_families_are_gauges_with_the_device_label_alone() -> None:

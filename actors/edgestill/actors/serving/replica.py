@@ -35,9 +35,18 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """Where a replica is: its node's address, the shared port, its own port, its process."""
+    """Where a replica is.
+
+    Attributes:
+        node: its node's address.
+        node_id: Ray's name of it.
+        port: that the replicas of a node share.
+        own_port: for its health and metrics.
+        pid: of its process.
+    """
 
     node: str
+    node_id: str
     port: int
     own_port: int
     pid: int
@@ -69,12 +78,13 @@ class Replica:
         )
         return Bound(
             node=str(ray.util.get_node_ip_address()),  # type: ignore[no-untyped-call]
+            node_id=str(ray.get_runtime_context().get_node_id()),
             port=self._server.port,
             own_port=self._server.own_port,
             pid=os.getpid(),
         )
 
-    def waiting(self) -> int:
+    def under_way(self) -> int:
         """Return how many requests wait or are computed."""
         return 0 if self._server is None else self._server.service.under_way
 
@@ -85,6 +95,6 @@ class Replica:
             self._server.reload(served)
 
     def stop(self) -> None:
-        """Answer what was taken, refuse the rest, and free the ports."""
+        """Answer what was taken, take no more, and free the ports."""
         if self._server is not None:
             self._server.stop()

@@ -45,7 +45,8 @@ def bench(
         command=command,
     )
     page = replace_file(path.with_suffix(".html"), benchmark_page(name, measured, command))
+    beside = [replace_file(out / file, content) for file, content in measured.files.items()]
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_COLUMNS)
     print_tables(console, measured.tables)
     print_claims(console, measured.claims)
-    console.print(f"\n{path}\n{page}", soft_wrap=True)
+    console.print("\n" + "\n".join(map(str, (path, page, *beside))), soft_wrap=True)

@@ -28,13 +28,15 @@ class CircuitBreaker:
         """Whether the last requests failed, so that the cloud is left alone."""
         return self._failures >= self.failures_to_open
 
+    def rests(self, now_s: float) -> bool:
+        """Return whether no request may be sent now."""
+        return self.open and (self._trying or now_s < self._closed_until_s)
+
     def allows(self, now_s: float) -> bool:
         """Return whether a request may be sent now; in the open state one trial at a time."""
-        if not self.open:
-            return True
-        if self._trying or now_s < self._closed_until_s:
+        if self.rests(now_s):
             return False
-        self._trying = True
+        self._trying = self.open
         return True
 
     def succeeded(self) -> None:
@@ -42,7 +44,9 @@ class CircuitBreaker:
         self._failures, self._trying = 0, False
 
     def failed(self, now_s: float) -> None:
-        """Note a failure."""
+        """Note a failure; one of a request that was sent before the rest began adds nothing."""
+        if self.open and not self._trying:
+            return
         self._failures, self._trying = self._failures + 1, False
         beyond = self._failures - self.failures_to_open
         if beyond >= 0:

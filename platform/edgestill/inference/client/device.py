@@ -1,106 +1,67 @@
 """A device's one call: the answer, who gave it, what was sent, and where the time went.
 
-The device answers first. What its gate finds hard goes to the cloud as features, at the largest
-rate that the link bears within the deadline. Where the cloud is slow, wrong or gone, the device's
-own answer stands, and says so.
+The device answers first. What its gate finds hard goes to the fog or the cloud, as features or
+whole, at a rate that arrives within the deadline (:mod:`edgestill.inference.tiers`). Where they are
+slow, wrong or gone, the device's own answer stands, and says so.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Protocol
 
-from numpy.typing import NDArray
-
-from edgestill.codec.rates import choose_rate
-from edgestill.errors import RateError
-from edgestill.inference.answer import Answer
-from edgestill.inference.client.cloud import CloudAnswer, CloudClient, CloudError
+from edgestill.inference.client.answered import JointAnswer, answered
+from edgestill.inference.client.cloud import CloudClient
+from edgestill.inference.client.errors import CloudError
+from edgestill.inference.client.half import EdgeHalf, Glance, Inputs
 from edgestill.inference.client.link import LinkEstimate
-from edgestill.inference.gates import Answers, Hardness
+from edgestill.inference.gates import BudgetedGate, Hardness
+from edgestill.inference.tiers import Limits, RatePolicy, arriving, fastest_first, largest
 
-Inputs = Mapping[str, NDArray[Any]]
+EXPECTED_BYTES_PER_S = 1e6
+"""Of a link that nothing was sent on yet."""
 
-RESERVE_S = 0.005
-"""Of the deadline, kept back to fall back in."""
+RESERVE_S, RESERVE_SHARE = 0.005, 0.1
+"""Of the deadline, kept back to fall back in: the longer of the two."""
 
+BUDGET_WINDOW_S = 10.0
+"""Over which a level's share of inputs that may be handed on is kept."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
-    """What a device makes of an input by itself.
-
-    Attributes:
-        answer: its own.
-        answers: the same as a gate sees it, one row.
-        features: what :meth:`EdgeHalf.encode` takes.
-    """
-
-    answer: Answer
-    answers: Answers
-    features: Any
+MOST_UNDER_WAY = 8
+"""Inputs of a stream that may wait for an answer at once."""
 
 
-class EdgeHalf(Protocol):
-    """The half of a split model that runs on the device."""
-
-    @property
-    def bytes_by_rate(self) -> Sequence[int]:
-        """Expected bytes of a frame at each rate, ascending."""
-        ...
-
-    def look(self, inputs: Inputs) -> Glance:
-        """Return what the device makes of one input, arrays by kind.
-
-        Raises:
-            InputError: an input of the wrong kind, shape or type.
-        """
-        ...
-
-    def encode(self, features: Any, rate: int) -> bytes:
-        """Return the frame of an input's features at a rate."""
-        ...
+@dataclass(frozen=True, slots=True)
+class _Upstream:
+    client: CloudClient
+    link: LinkEstimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JointAnswer:
-    """What one call gives.
+class _Question:
+    """What is asked for a hard input, of whom in turn, and until when."""
 
-    Attributes:
-        answer: by the device or by who it asked.
-        reason: why it is that one's: ``confident`` (not hard), ``asked``; or why the device's own
-            stands though it was hard: ``link`` (no rate arrives in time), ``resting``,
-            ``deadline``, ``unreachable``, ``refused``, ``malformed``, ``alone`` (no cloud given).
-        hardness: by the gate, 0..1.
-        rate: of the features that were sent; None if none were.
-        bytes_sent: frames, all tries.
-        edge_s: the device's own look.
-        encode_s: merging and coding of what was sent.
-        link_s: on the way, there and back.
-        cloud_s: in the cloud, queue included.
-    """
-
-    answer: Answer
-    reason: str
-    hardness: float
-    rate: int | None = None
-    bytes_sent: int = 0
-    edge_s: float = 0.0
-    encode_s: float = 0.0
-    link_s: float = 0.0
-    cloud_s: float = 0.0
+    own: JointAnswer
+    frame: bytes
+    order: Sequence[_Upstream]
+    until_s: float
 
 
 class EdgeClient:
-    """Answers inputs on a device; needs neither Ray nor the teacher.
+    """Answers inputs on a device; needs neither Ray nor the teacher. One thread may use it.
 
     Args:
         half: the device's model.
         hardness: how hard an input is, from what the device answered.
         threshold: above it an input is handed on.
-        cloud: whom to ask; None answers all alone.
+        cloud: whom to ask; None leaves the fog, or all alone.
+        fog: whom to ask besides; whoever would answer sooner is asked first.
         deadline_s: from a call to its answer.
         bandwidth_bytes_per_s: of the uplink, until it has been seen.
-        clock: seconds that never go back.
+        policy: chooses among the rates that arrive in time.
+        limits: what the device may send now; None is without limit.
+        clock: seconds that never go back, those of :func:`time.monotonic`.
     """
 
     def __init__(
@@ -111,15 +72,25 @@ class EdgeClient:
         threshold: float,
         cloud: CloudClient | None,
         deadline_s: float,
-        bandwidth_bytes_per_s: float,
+        bandwidth_bytes_per_s: float = EXPECTED_BYTES_PER_S,
+        fog: CloudClient | None = None,
+        policy: RatePolicy = largest,
+        limits: Callable[[], Limits] | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._half = half
         self._hardness = hardness
         self._threshold = threshold
-        self._cloud = cloud
+        self._upstreams = tuple(
+            _Upstream(one, LinkEstimate(bandwidth_bytes_per_s))
+            for one in (fog, cloud)
+            if one is not None
+        )
         self._deadline_s = deadline_s
-        self._link = LinkEstimate(bandwidth_bytes_per_s)
+        self._reserve_s = max(RESERVE_S, RESERVE_SHARE * deadline_s)
+        self._policy = policy
+        self._limits = limits
+        self._budget = BudgetedGate(threshold=threshold, window_s=BUDGET_WINDOW_S)
         self._clock = clock
 
     def answer(self, inputs: Inputs) -> JointAnswer:
@@ -128,69 +99,104 @@ class EdgeClient:
         Raises:
             InputError: an input of the wrong kind, shape or type.
         """
-        started = self._clock()
-        glance = self._half.look(inputs)
-        edge_s = self._clock() - started
-        hardness = float(self._hardness(glance.answers)[0])
-        own = JointAnswer(
-            answer=glance.answer, reason="confident", hardness=hardness, edge_s=edge_s
-        )
-        if hardness <= self._threshold:
-            return own
-        return self._handed_on(glance, own, started + self._deadline_s - RESERVE_S)
+        found = self._look(inputs)
+        return found if isinstance(found, JointAnswer) else self._ask(found)
 
     def answers(self, stream: Iterable[Inputs]) -> Iterator[JointAnswer]:
-        """Yield the answer to each input of a stream, as it comes."""
-        return map(self.answer, stream)
+        """Yield the answer to each input of a stream or a batch, in order.
 
-    def _handed_on(self, glance: Glance, own: JointAnswer, until_s: float) -> JointAnswer:
-        if self._cloud is None:
-            return _stands(own, "alone")
+        While an input waits for its answer the next ones are looked at, up to
+        :data:`MOST_UNDER_WAY`, so that a slow cloud does not hold up the stream; each has the whole
+        deadline.
+
+        Raises:
+            InputError: an input of the wrong kind, shape or type; those before it were answered.
+        """
+        waiting: deque[Future[JointAnswer]] = deque()
+        with ThreadPoolExecutor(MOST_UNDER_WAY, thread_name_prefix="asking") as pool:
+            for inputs in stream:
+                waiting.append(self._begin(pool, inputs))
+                while waiting and (waiting[0].done() or len(waiting) > MOST_UNDER_WAY):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _begin(self, pool: ThreadPoolExecutor, inputs: Inputs) -> "Future[JointAnswer]":
+        done: Future[JointAnswer] = Future()
         try:
-            rate = choose_rate(
-                self._half.bytes_by_rate,
-                bandwidth_bytes_per_s=self._link.bandwidth_bytes_per_s,
-                deadline_s=max(0.0, until_s - self._clock()),
-                compute_s=self._link.cloud_s,
-            )
-        except RateError:
-            self._link.skipped()
-            return _stands(own, "link")
-        began = self._clock()
+            found = self._look(inputs)
+        except Exception as error:
+            # Raised in its turn, after the answers to the inputs before it.
+            done.set_exception(error)
+            return done
+        if isinstance(found, _Question):
+            return pool.submit(self._ask, found)
+        done.set_result(found)
+        return done
+
+    def _look(self, inputs: Inputs) -> JointAnswer | _Question:
+        """Return the device's own answer if it stands, else what to ask."""
+        started = self._clock()
+        glance = self._half.look(inputs)
+        own = JointAnswer(
+            answer=glance.answer,
+            reason="confident",
+            hardness=float(self._hardness(glance.answers)[0]),
+            edge_s=self._clock() - started,
+        )
+        for upstream in self._upstreams:
+            upstream.client.looked_at()
+        if own.hardness <= self._threshold:
+            self._budget.decide(own.hardness, 1, started)
+            return own
+        return self._question(glance, own, started + self._deadline_s - self._reserve_s)
+
+    def _question(
+        self, glance: Glance, own: JointAnswer, until_s: float
+    ) -> JointAnswer | _Question:
+        if not self._upstreams:
+            return replace(own, reason="alone")
+        awake = [one for one in self._upstreams if not one.client.resting]
+        if not awake:
+            return replace(own, reason="resting")
+        began, sizes = self._clock(), self._sizes()
+        links = [one.link.now for one in awake]
+        rates = arriving(links, sizes, until_s - began)
+        if not rates:
+            for one in awake:
+                one.link.skipped()
+            return replace(own, reason="link")
+        rate = self._policy(glance.answers, rates)
+        if rate is None:
+            return replace(own, reason="worth")
+        if not self._budget.decide(own.hardness, sizes[rate], began):
+            return replace(own, reason="budget")
         frame = self._half.encode(glance.features, rate)
-        encode_s = self._clock() - began
-        try:
-            came = self._cloud.ask(frame, until_s)
-        except CloudError as error:
-            if error.reason == "deadline":
-                self._link.late()
-            return _stands(own, error.reason, rate=rate, encode_s=encode_s)
-        self._link.saw(came.bytes_sent, came.elapsed_s, came.cloud_s)
-        return _asked(own, came, rate, encode_s)
+        own = replace(own, rate=rate, encode_s=self._clock() - began)
+        order = fastest_first(links, sizes[rate], until_s - began)
+        return _Question(own=own, frame=frame, order=[awake[one] for one in order], until_s=until_s)
 
+    def _sizes(self) -> Sequence[int]:
+        """Return the bytes at each rate that the device's level allows."""
+        sizes = self._half.bytes_by_rate
+        if self._limits is None:
+            return sizes
+        limits = self._limits()
+        self._budget.share = limits.share
+        return sizes[: limits.top_rate + 1]
 
-def _stands(
-    own: JointAnswer, reason: str, *, rate: int | None = None, encode_s: float = 0.0
-) -> JointAnswer:
-    return JointAnswer(
-        answer=own.answer,
-        reason=reason,
-        hardness=own.hardness,
-        rate=rate,
-        edge_s=own.edge_s,
-        encode_s=encode_s,
-    )
-
-
-def _asked(own: JointAnswer, came: CloudAnswer, rate: int, encode_s: float) -> JointAnswer:
-    return JointAnswer(
-        answer=came.answer,
-        reason="asked",
-        hardness=own.hardness,
-        rate=rate,
-        bytes_sent=came.bytes_sent,
-        edge_s=own.edge_s,
-        encode_s=encode_s,
-        link_s=max(0.0, came.elapsed_s - came.cloud_s),
-        cloud_s=came.cloud_s,
-    )
+    def _ask(self, question: _Question) -> JointAnswer:
+        """Ask one tier after the other until one answers or the time is over."""
+        own, began, sent = question.own, self._clock(), 0
+        for upstream in question.order:
+            try:
+                came = upstream.client.ask(question.frame, question.until_s)
+            except CloudError as error:
+                sent += error.bytes_sent
+                own = replace(own, reason=error.reason, said=str(error))
+                if error.reason == "deadline":
+                    upstream.link.late()
+                continue
+            upstream.link.saw(came.bytes_sent, came.elapsed_s, came.cloud_s)
+            return answered(own, came, self._clock() - began, sent + came.bytes_sent)
+        return replace(own, bytes_sent=sent, link_s=self._clock() - began)

@@ -14,6 +14,7 @@ from edgestill.inference.gates.calibrate import (
 from edgestill.inference.gates.hardness import (
     Hardness,
     at_random,
+    box_variance,
     least_confidence,
     mean_box_doubt,
     normalised_entropy,
@@ -21,7 +22,12 @@ from edgestill.inference.gates.hardness import (
     smallest_margin,
     unsure_boxes,
 )
-from edgestill.inference.gates.learned import LearnedHardness, fitted_temperature, learn_hardness
+from edgestill.inference.gates.learned import (
+    LearnedHardness,
+    calibrated,
+    fitted_temperature,
+    learn_hardness,
+)
 
 __all__ = [
     "ALWAYS",
@@ -33,6 +39,8 @@ __all__ = [
     "LearnedHardness",
     "Link",
     "at_random",
+    "box_variance",
+    "calibrated",
     "classified",
     "curve",
     "detected",

@@ -1,4 +1,4 @@
-"""Hardness that is learned: temperature scaling, and a regression on what the cloud would mend."""
+"""Hardness that is learned: temperature scaling, and a regression on what the cloud would gain."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +9,18 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 from edgestill.inference.gates.answers import Answers, Floats, classified
-from edgestill.inference.gates.hardness import least_confidence, normalised_entropy, smallest_margin
+from edgestill.inference.gates.hardness import (
+    Hardness,
+    least_confidence,
+    normalised_entropy,
+    oracle,
+    smallest_margin,
+)
 
 _HIGHEST_TEMPERATURE = 20.0
+_SURE = 0.5
+_DECADES = 6
+"""Doubts below 10 to the minus so much are all alike."""
 
 
 def fitted_temperature(logits_NK: NDArray[Any], labels_N: NDArray[Any]) -> float:  # noqa: N803
@@ -32,15 +41,26 @@ def fitted_temperature(logits_NK: NDArray[Any], labels_N: NDArray[Any]) -> float
     return float(np.exp(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x))
 
 
+def calibrated(temperature: float) -> Hardness:
+    """Return 1 minus the largest probability, softened by a temperature above 0."""
+
+    def hardness(answers: Answers) -> Floats:
+        p = answers.probabilities_NK
+        return least_confidence(answers if p is None else _softened(p, temperature))
+
+    return hardness
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedHardness:
-    """The probability that only the cloud gets an input right, from what the edge answered.
+    """What the cloud is expected to gain over the edge, from what the edge answered.
 
-    A logistic regression on confidence, entropy, margin and the answered class (as in Behera et
-    al., arXiv 2406.09424, with logistic regression after the edge model).
+    A logistic regression on :func:`features_of` (as in Behera et al., arXiv 2406.09424, with
+    logistic regression after the edge model), here of the gain: an input that only the edge gets
+    right counts against offloading those like it.
 
     Attributes:
-        weights: of each feature, [3 + K].
+        weights: of each feature, [F].
         bias: of the regression.
     """
 
@@ -48,34 +68,77 @@ class LearnedHardness:
     bias: float
 
     def __call__(self, answers: Answers) -> Floats:
-        """Return the probability of each input, 0..1."""
-        values: Floats = 1.0 / (1.0 + np.exp(-(features_of(answers) @ self.weights + self.bias)))
-        return values
+        """Return the expected gain of each input, mapped from -1..1 to 0..1."""
+        return logistic(features_of(answers) @ self.weights + self.bias)
 
 
 def learn_hardness(
-    answers: Answers, edge_right: NDArray[np.bool_], cloud_right: NDArray[np.bool_]
+    answers: Answers, edge_right: NDArray[Any], cloud_right: NDArray[Any]
 ) -> LearnedHardness:
-    """Fit on validation data which inputs gain by being offloaded.
+    """Fit on validation data how much inputs gain by being offloaded.
 
-    Where every input gains, or none does, there is nothing to tell apart: all are equally hard.
+    Where every input gains alike there is nothing to tell apart: all are equally hard.
 
     Args:
         answers: of the edge, N inputs.
-        edge_right: [N], whether the edge answered rightly.
-        cloud_right: [N], whether the cloud did.
+        edge_right: [N], how right the edge's answer is, 0..1.
+        cloud_right: [N], the same of the cloud's.
     """
-    gains = ~np.asarray(edge_right, bool) & np.asarray(cloud_right, bool)
-    features = features_of(answers)
-    if gains.all() or not gains.any():
-        return LearnedHardness(weights=np.zeros(features.shape[1]), bias=0.0)
-    fitted = LogisticRegression(C=1.0, max_iter=1000).fit(features, gains)
-    return LearnedHardness(weights=fitted.coef_[0], bias=float(fitted.intercept_[0]))
+    weights, bias = fitted_regression(features_of(answers), oracle(edge_right, cloud_right))
+    return LearnedHardness(weights=weights, bias=bias)
+
+
+def fitted_regression(features_NF: Floats, targets_N: Floats) -> tuple[Floats, float]:  # noqa: N803
+    """Return weights [F] and bias of a logistic regression on targets in 0..1.
+
+    Of targets that are all alike there are no weights, and the bias gives back what they are.
+    """
+    if np.ptp(targets_N) == 0.0:
+        mean = float(np.clip(targets_N[0], 1e-9, 1.0 - 1e-9))
+        return np.zeros(features_NF.shape[1]), float(np.log(mean / (1.0 - mean)))
+    # A target between 0 and 1 is a yes and a no, each with its share.
+    both = np.concatenate([features_NF, features_NF])
+    answers = np.repeat([1, 0], len(targets_N))
+    shares = np.concatenate([targets_N, 1.0 - targets_N])
+    fitted = LogisticRegression(C=1.0, max_iter=1000).fit(both, answers, sample_weight=shares)
+    return fitted.coef_[0], float(fitted.intercept_[0])
+
+
+def logistic(values: Floats) -> Floats:
+    """Return 1 / (1 + exp(-value))."""
+    return np.asarray(1.0 / (1.0 + np.exp(-values)))
 
 
 def features_of(answers: Answers) -> Floats:
-    """Return [N, 3 + K]: confidence, entropy and margin as doubts, and the answered class."""
-    doubts = [rule(answers) for rule in (least_confidence, normalised_entropy, smallest_margin)]
+    """Return [N, F] of what an answer shows, each in 0..1.
+
+    Of K classes F = 4 + K: confidence, entropy and margin as doubts, the logarithm of the first,
+    and the answered class. Of detections F = 7, see :func:`_box_features`.
+    """
     p = answers.probabilities_NK
-    answered = np.zeros((len(answers), 0)) if p is None else np.eye(p.shape[1])[p.argmax(axis=1)]
-    return np.column_stack([*doubts, answered])
+    if p is None:
+        return np.stack([_box_features(row) for row in answers.scores or ()])
+    doubts = [rule(answers) for rule in (least_confidence, normalised_entropy, smallest_margin)]
+    fine = 1.0 + np.log10(np.maximum(doubts[0], 10.0**-_DECADES)) / _DECADES
+    return np.column_stack([*doubts, fine, np.eye(p.shape[1])[p.argmax(axis=1)]])
+
+
+def _box_features(scores: Floats) -> Floats:
+    """Return seven features of an image's boxes.
+
+    Whether there are none, how many are confident and how many not, how many objects the
+    confidences announce and with what variance, the mean doubt, and that of the most confident.
+    What the cloud mends grows with counts, which are in tens up to one.
+    """
+    sure = scores > _SURE
+    variance = 4.0 * (scores * (1.0 - scores)).sum()
+    counts = [
+        min(1.0, float(c) / 10.0) for c in (sure.sum(), (~sure).sum(), scores.sum(), variance)
+    ]
+    doubt = 1.0 - scores.mean() if len(scores) else 1.0
+    least = 1.0 - scores.max() if len(scores) else 1.0
+    return np.array([float(not len(scores)), *counts, doubt, least])
+
+
+def _softened(p_NK: Floats, temperature: float) -> Answers:  # noqa: N803
+    return classified(np.log(np.maximum(p_NK, 1e-300)), temperature)

@@ -4,6 +4,6 @@ from edgestill.inference.service.app import make_app
 from edgestill.inference.service.served import Served
 from edgestill.inference.service.server import ServiceServer
 from edgestill.inference.service.service import Service
-from edgestill.inference.service.settings import ServiceSettings
+from edgestill.inference.service.settings import AboveSettings, ServiceSettings
 
-__all__ = ["Served", "Service", "ServiceServer", "ServiceSettings", "make_app"]
+__all__ = ["AboveSettings", "Served", "Service", "ServiceServer", "ServiceSettings", "make_app"]

@@ -17,10 +17,9 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field, ValidationError
 
-from edgestill.inference.answer import Answer
-from edgestill.inference.service.batcher import Timed
 from edgestill.inference.service.refusal import RefusalError
-from edgestill.inference.service.service import Service
+from edgestill.inference.service.service import Reply, Service
+from edgestill.inference.service.told import Told
 
 Read = Callable[[Request], Awaitable[bytes]]
 
@@ -35,14 +34,20 @@ class FrameInBase64(BaseModel):
 
 
 def make_app(service: Service) -> FastAPI:
-    """Return the web application of one replica."""
+    """Return the web application of one replica, as its clients see it."""
     app = FastAPI(
         title="edgestill joint inference",
         description="The cloud half of a split model: a device's coded features in, answers out.",
         version="1",
     )
-    app.state.service = service
     _add_answers(app, service)
+    _add_operations(app, service)
+    return app
+
+
+def make_operations_app(service: Service) -> FastAPI:
+    """Return what an operator asks of one replica alone: its health and its metrics."""
+    app = FastAPI(title="edgestill replica", docs_url=None, redoc_url=None, openapi_url=None)
     _add_operations(app, service)
     return app
 
@@ -57,6 +62,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
             (413, "frame too large"),
             (429, "too many requests"),
             (503, "overloaded or draining"),
+            (504, "no answer within the request's deadline"),
         )
     }
 
@@ -95,12 +101,13 @@ def _add_operations(app: FastAPI, service: Service) -> None:
 async def _respond(service: Service, request: Request, read: Read) -> Response:
     """Return the answer or the refusal to one request, counted and timed."""
     started = perf_counter()
+    told = Told.of(request.headers)
     try:
         address = request.client.host if request.client else ""
         service.admit(request.headers.get("authorization", ""), address)
         frame = await read(request)
         service.metrics.received_bytes.inc(len(frame))
-        response = _answered(await service.answer(frame))
+        response = _answered(await service.answer(frame, told))
     except RefusalError as refusal:
         service.metrics.errors.labels(reason=refusal.reason).inc()
         response = _refused(refusal)
@@ -109,13 +116,15 @@ async def _respond(service: Service, request: Request, read: Read) -> Response:
     return response
 
 
-def _answered(timed: Timed[Answer]) -> JSONResponse:
+def _answered(reply: Reply) -> JSONResponse:
+    timed, better = reply.timed, reply.better
     return JSONResponse(
         {
-            "answer": timed.value.plain(),
+            "answer": better.answer.plain(),
             "batch_size": timed.batch_size,
             "queue_s": timed.queue_s,
             "compute_s": timed.compute_s,
+            "above_s": better.waited_s,
         }
     )
 

@@ -1,45 +1,43 @@
-"""What a replica exports to Prometheus about its requests."""
+"""What a replica exports to Prometheus about its requests, as declared in the telemetry."""
 
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-_SIZES = (1, 2, 4, 8, 16, 32, 64)
-_PREFIX = "edgestill_serving"
+from edgestill.telemetry import DECLARED, Metric
 
 
 class ServingMetrics:
-    """Counters and histograms of one replica, in a registry of its own."""
+    """Counters and histograms of one replica, in a registry of its own.
 
-    def __init__(self, waiting: Callable[[], float]) -> None:
+    The offload rate of those who ask is answers over inputs: requests of status 200 over
+    ``edgestill_serving_inputs_total`` (rule ``run:edgestill_serving_offload:ratio5m``).
+
+    Args:
+        under_way: gives how many requests wait or are computed.
+    """
+
+    def __init__(self, under_way: Callable[[], float]) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            f"{_PREFIX}_requests_total",
-            "Requests, by HTTP status.",
-            ["status"],
-            registry=self.registry,
-        )
-        self.errors = Counter(
-            f"{_PREFIX}_errors_total",
-            "Requests refused, by reason.",
-            ["reason"],
-            registry=self.registry,
-        )
-        self.received_bytes = Counter(
-            f"{_PREFIX}_received_bytes_total", "Bytes of frames received.", registry=self.registry
-        )
-        self.seconds = Histogram(
-            f"{_PREFIX}_request_seconds",
-            "Time from a request's head to its answer, in seconds.",
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.batch_size = Histogram(
-            f"{_PREFIX}_batch_size",
-            "Requests answered in one call of the model.",
-            buckets=_SIZES,
-            registry=self.registry,
-        )
-        queue = Gauge(f"{_PREFIX}_waiting_requests", "Requests that wait.", registry=self.registry)
-        queue.set_function(waiting)
+        self.requests = self._counter("requests_total")
+        self.inputs = self._counter("inputs_total")
+        self.errors = self._counter("errors_total")
+        self.forwarded = self._counter("forwarded_total")
+        self.received_bytes = self._counter("received_bytes_total")
+        self.seconds = self._histogram("request_seconds")
+        self.batch_size = self._histogram("batch_requests")
+        queue = _declared("queue_requests")
+        gauge = Gauge(queue.name, queue.help, registry=self.registry)
+        gauge.set_function(under_way)
+
+    def _counter(self, name: str) -> Counter:
+        metric = _declared(name)
+        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
+
+    def _histogram(self, name: str) -> Histogram:
+        metric = _declared(name)
+        return Histogram(metric.name, metric.help, buckets=metric.buckets, registry=self.registry)
+
+
+def _declared(name: str) -> Metric:
+    return DECLARED[f"edgestill_serving_{name}"]

@@ -17,6 +17,7 @@ class RefusalError(Exception):
     429     rate           too many requests; come again
     500     model_failed   the model raised; the service goes on
     503     overloaded     too many wait, or it drains; come again
+    504     deadline       no answer within the request's own deadline
     ======  =============  =============================================
     """
 

@@ -1,5 +1,6 @@
 """One replica's state: the model it serves, its limits, whether it takes requests."""
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -11,12 +12,14 @@ from typing import Any
 from edgestill.codec.frame import fingerprint_of
 from edgestill.errors import FrameError
 from edgestill.inference.answer import Answer
+from edgestill.inference.service.above import Above, Better
 from edgestill.inference.service.batcher import Batcher, OverloadError, Timed
 from edgestill.inference.service.limits import RateLimit
 from edgestill.inference.service.metrics import ServingMetrics
 from edgestill.inference.service.refusal import RefusalError
 from edgestill.inference.service.served import Served
 from edgestill.inference.service.settings import ServiceSettings
+from edgestill.inference.service.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -31,12 +34,28 @@ class _Request:
     content: Any
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer, and where its time went.
+
+    Attributes:
+        timed: the model's own answer.
+        better: what is answered in the end.
+    """
+
+    timed: Timed[Answer]
+    better: Better
+
+
 class Service:
     """Answers frames with one model, many at a time.
 
     Args:
         served: the model.
-        settings: the limits.
+        settings: the limits, and who is asked for what the model finds hard.
+
+    Raises:
+        InputError: the address of the tier above, or its certificates, are no such.
     """
 
     def __init__(self, served: Served, settings: ServiceSettings) -> None:
@@ -47,7 +66,8 @@ class Service:
             most_in_batch=settings.most_in_batch,
             most_waiting=settings.most_waiting,
         )
-        self.metrics = ServingMetrics(lambda: self._batcher.waiting)
+        self.metrics = ServingMetrics(lambda: self.under_way)
+        self._above = Above(settings.above) if settings.above else None
         self._limit = (
             RateLimit(per_s=settings.requests_per_s, burst=settings.burst)
             if settings.requests_per_s
@@ -73,6 +93,11 @@ class Service:
         self.draining = True
         await self._batcher.drain()
 
+    def close(self) -> None:
+        """Let go of the tier above; after the last answer."""
+        if self._above is not None:
+            self._above.close()
+
     def admit(self, authorization: str, address: str) -> None:
         """Check who asks, and how often.
 
@@ -97,24 +122,38 @@ class Service:
                 429, "rate", f"too many requests; come again in {wait_s:.2f} s", wait_s
             )
 
-    async def answer(self, frame: bytes) -> Timed[Answer]:
+    async def answer(self, frame: bytes, told: Told) -> Reply:
         """Return the answer to a frame.
 
         Raises:
-            RefusalError: a bad frame, one for another model, too many that wait, a failing model.
+            RefusalError: a bad frame, one for another model, too many that wait, a failing model,
+                or no answer within the request's deadline.
         """
-        request = self._read(frame)
+        self.metrics.inputs.inc(told.inputs)
+        timed = await self._own(self._read(frame), told.until_s)
+        self.metrics.batch_size.observe(timed.batch_size)
+        if self._above is None:
+            return Reply(timed=timed, better=Better(answer=timed.value, outcome="easy"))
+        self._above.looked_at(told.inputs)
+        better = await self._above.better(timed.value, frame, told.until_s)
+        self.metrics.forwarded.labels(outcome=better.outcome).inc()
+        return Reply(timed=timed, better=better)
+
+    async def _own(self, request: _Request, until_s: float) -> Timed[Answer]:
+        left_s = until_s - monotonic()
         try:
-            timed = await self._batcher.submit(request)
+            # Who waits no longer is taken out of the queue.
+            async with asyncio.timeout(left_s):
+                return await self._batcher.submit(request)
         except OverloadError as error:
             raise RefusalError(503, "overloaded", f"{error}; come again", _RETRY_S) from error
+        except TimeoutError as error:
+            raise RefusalError(504, "deadline", f"no answer within {left_s:.3f} s") from error
         except Exception as error:
             _log.exception("the model failed on a batch")
             raise RefusalError(
                 500, "model_failed", f"{type(error).__name__} in the model"
             ) from error
-        self.metrics.batch_size.observe(timed.batch_size)
-        return timed
 
     def _read(self, frame: bytes) -> _Request:
         served = self._served

@@ -1,25 +1,45 @@
 """Trade-offs of joint inference: what each way costs and gives, and which are worth having."""
 
-from edgestill.inference.tradeoffs.architectures import (
-    DynamicPolicy,
-    dynamic_choices,
-    gate_curve,
-    gated,
-    learn_dynamic,
+from edgestill.inference.tradeoffs.architectures import adaptive, dynamic, gate_curve, independent
+from edgestill.inference.tradeoffs.operating import (
+    Reference,
+    Tried,
+    best_within,
+    cheapest,
+    improved,
+    try_all,
 )
-from edgestill.inference.tradeoffs.outcomes import Outcomes, Point, Way, point
+from edgestill.inference.tradeoffs.outcomes import Choice, Outcomes, Point, Way, point
 from edgestill.inference.tradeoffs.pareto import front, hypervolume
+from edgestill.inference.tradeoffs.policies import (
+    GatePolicy,
+    Policy,
+    PricedPolicy,
+    Worth,
+    learn_worth,
+)
 
 __all__ = [
-    "DynamicPolicy",
+    "Choice",
+    "GatePolicy",
     "Outcomes",
     "Point",
+    "Policy",
+    "PricedPolicy",
+    "Reference",
+    "Tried",
     "Way",
-    "dynamic_choices",
+    "Worth",
+    "adaptive",
+    "best_within",
+    "cheapest",
+    "dynamic",
     "front",
     "gate_curve",
-    "gated",
     "hypervolume",
-    "learn_dynamic",
+    "improved",
+    "independent",
+    "learn_worth",
     "point",
+    "try_all",
 ]

@@ -3,7 +3,7 @@
 With it the trade-offs of all architectures and gates are arithmetic: nothing runs twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from edgestill.errors import InputError
 
 Floats = NDArray[np.float64]
+Choice = NDArray[np.int64]
+"""For each of N inputs the place of its way in ``Outcomes.ways``."""
+
 Kind = Literal["edge", "features", "input"]
 
 
@@ -45,11 +48,14 @@ class Outcomes:
         edge: the device alone.
         features: the cloud from features, one for each rate, coarsest first; may be empty.
         whole_input: the cloud from the input.
+        score: the figure of merit of a choice where it is no mean over inputs, such as mean average
+            precision; the mean of ``right`` without it.
     """
 
     edge: Way
     features: Sequence[Way]
     whole_input: Way
+    score: Callable[[Choice], float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse ways that were measured on different inputs."""
@@ -62,6 +68,11 @@ class Outcomes:
         """All of them, the device's first."""
         return (self.edge, *self.features, self.whole_input)
 
+    def right_of(self, chosen: Choice) -> Floats:
+        """Return [N], how right each chosen answer is."""
+        right: Floats = np.stack([way.right for way in self.ways])[chosen, np.arange(len(chosen))]
+        return right
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
@@ -69,7 +80,7 @@ class Point:
 
     Attributes:
         name: of the policy.
-        right: 0..1, such as accuracy.
+        right: 0..1, such as accuracy or mean average precision.
         bytes_sent: for each input.
         edge_flops: for each input.
         cloud_flops: for each input.
@@ -83,26 +94,29 @@ class Point:
     cloud_flops: float
     offload_rate: float
 
+    @property
+    def flops(self) -> float:
+        """For each input, on the device and in the cloud together."""
+        return self.edge_flops + self.cloud_flops
 
-def point(name: str, outcomes: Outcomes, chosen: NDArray[np.int64]) -> Point:
+
+def point(name: str, outcomes: Outcomes, chosen: Choice) -> Point:
     """Return what a choice among the ways costs and gives.
 
     Args:
         name: of the policy.
         outcomes: of N inputs.
-        chosen: [N], for each input the place of its way in ``outcomes.ways``. Every input is first
-            looked at by the device, as the choice needs its answer.
+        chosen: [N]. Every input is first looked at by the device, as the choice needs its answer.
     """
-    inputs = np.arange(len(chosen))
     ways = outcomes.ways
-    right = np.stack([way.right for way in ways])[chosen, inputs]
-    sent = np.stack([way.bytes_sent for way in ways])[chosen, inputs]
+    right = outcomes.right_of(chosen).mean() if outcomes.score is None else outcomes.score(chosen)
+    sent = np.stack([way.bytes_sent for way in ways])[chosen, np.arange(len(chosen))]
     # What is sent as features was looked at already; an input that is sent was too.
     edge = np.array([max(way.edge_flops, outcomes.edge.edge_flops) for way in ways])[chosen]
     cloud = np.array([way.cloud_flops for way in ways])[chosen]
     return Point(
         name=name,
-        right=float(right.mean()),
+        right=float(right),
         bytes_sent=float(sent.mean()),
         edge_flops=float(edge.mean()),
         cloud_flops=float(cloud.mean()),

@@ -1,0 +1,42 @@
+"""The two networks of joint inference, each cut in two where knowledge passes.
+
+Letters: B inputs, N tokens, D features of a token.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+
+class EdgeNetwork(nn.Module):
+    """A device's network: tokens of the inputs, and an answer from the tokens.
+
+    Attributes:
+        token_shape: N and D.
+    """
+
+    token_shape: tuple[int, int]
+
+    def tokens(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return [B, N, D] of standardised inputs by kind, each [B, ...]."""
+        raise NotImplementedError
+
+    def answer(self, tokens: Tensor) -> Tensor:
+        """Return the outputs for tokens [B, N, D], as the task reads them."""
+        raise NotImplementedError
+
+
+class CloudNetwork(nn.Module):
+    """A cloud's or a fog's network: features of the inputs, and an answer from the features."""
+
+    def features(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return [B, ...] of standardised inputs by kind, each [B, ...]."""
+        raise NotImplementedError
+
+    def answer(self, features: Tensor) -> Tensor:
+        """Return the outputs for features [B, ...], as the task reads them."""
+        raise NotImplementedError
+
+    def adapter(self, token_shape: tuple[int, int]) -> nn.Module:
+        """Return an untrained module from a device's tokens [B, N, D] to such features."""
+        raise NotImplementedError

@@ -1,0 +1,87 @@
+"""The networks by themselves: the cloud's from labels, the device's also from the cloud."""
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from edgestill.inference.detection import Detection
+from edgestill.inference.joint.classification import Classification
+from edgestill.inference.joint.networks import CloudNetwork, EdgeNetwork
+from edgestill.inference.joint.samples import Samples
+from edgestill.inference.joint.task import Task
+from edgestill.inference.joint.training.steps import Plan, Rows, chunked, faster, fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lessons:
+    """What a trained cloud makes of n public inputs, run once.
+
+    Attributes:
+        outputs: float32 [n, ...].
+        features: bfloat16 [n, ...], as its own network passes them on.
+    """
+
+    outputs: Tensor
+    features: Tensor
+
+
+def fit_cloud(network: CloudNetwork, task: Task[Tensor], public: Samples, plan: Plan) -> None:
+    """Train a cloud's or a fog's network by the task's loss."""
+
+    def step(rows: Rows, progress: float) -> Tensor:
+        del progress
+        with faster():
+            outputs = network.answer(network.features(public.seen(rows)))
+        return task.loss(outputs.float(), public.targets_n[rows])
+
+    fit([network], len(public), plan, step)
+
+
+def lessons_of(network: CloudNetwork, public: Samples) -> Lessons:
+    """Return what a trained network makes of public inputs."""
+    network.eval()
+    with faster():
+        features = chunked(len(public), lambda rows: network.features(public.seen(rows)).bfloat16())
+        outputs = chunked(len(public), lambda rows: network.answer(features[rows]).float())
+    return Lessons(outputs=outputs, features=features)
+
+
+def fit_edge(
+    network: EdgeNetwork,
+    task: Task[Tensor],
+    public: Samples,
+    lessons: Lessons,
+    plan: Plan,
+    *,
+    share: float,
+) -> None:
+    """Train a device's network with knowledge distillation from the cloud.
+
+    The loss is (1 - share) * task + share * distance to the cloud's outputs (Hinton, Vinyals &
+    Dean, "Distilling the Knowledge in a Neural Network", 2015).
+    """
+
+    def step(rows: Rows, progress: float) -> Tensor:
+        del progress
+        with faster():
+            outputs = network.answer(network.tokens(public.seen(rows)))
+        outputs = outputs.float()
+        own = task.loss(outputs, public.targets_n[rows])
+        return (1.0 - share) * own + share * task.distillation(outputs, lessons.outputs[rows])
+
+    fit([network], len(public), plan, step)
+
+
+def boosted(task: Task[Tensor], classes: tuple[int, ...], weight: float) -> Task[Tensor]:
+    """Return a task whose loss minds misses more: recall boosting.
+
+    Args:
+        task: of the device.
+        classes: that must not be missed; of a detection every object is meant.
+        weight: how many times their loss counts.
+    """
+    if isinstance(task, Classification) and classes:
+        return task.boosted(classes, weight)
+    if isinstance(task, Detection):
+        return replace(task, positive_weight=weight)
+    return task

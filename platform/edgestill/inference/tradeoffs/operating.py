@@ -1,0 +1,139 @@
+"""Which policies an architecture is run with: found on validation data, to be judged elsewhere."""
+
+# Names end in shape letters: P policies, N inputs.
+# ruff: noqa: N806, N815
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgestill.errors import InputError
+from edgestill.inference.gates import Answers
+from edgestill.inference.tradeoffs.outcomes import Choice, Floats, Outcomes, Point, point
+from edgestill.inference.tradeoffs.pareto import front
+from edgestill.inference.tradeoffs.policies import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """Policies on one set of inputs.
+
+    Attributes:
+        policies: P of them.
+        points: of each, what it costs and gives.
+        right_PN: how right the answers are that each chooses.
+    """
+
+    policies: Sequence[Policy]
+    points: Sequence[Point]
+    right_PN: Floats
+
+    def costs(self) -> Floats:
+        """Return [P, 3]: bytes, operations, and what is missing to being right."""
+        return np.array([(one.bytes_sent, one.flops, 1.0 - one.right) for one in self.points])
+
+    def front(self) -> list[Policy]:
+        """Return the policies that no other betters."""
+        return front(self.policies, self.costs())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """How right a model is that others are held to: its figure of merit, and of each input."""
+
+    score: float
+    right_N: Floats
+
+
+def try_all(policies: Sequence[Policy], answers: Answers, outcomes: Outcomes) -> Tried:
+    """Return what policies give; what several choose alike is scored once."""
+    points: dict[bytes, Point] = {}
+    found, right = [], []
+    for policy, chosen in zip(policies, _choices(policies, answers), strict=True):
+        key = np.asarray(chosen, np.uint8).tobytes()
+        if key not in points:
+            points[key] = point(policy.name, outcomes, chosen)
+        found.append(replace(points[key], name=policy.name))
+        right.append(outcomes.right_of(chosen))
+    return Tried(policies=policies, points=found, right_PN=np.stack(right))
+
+
+def _choices(policies: Sequence[Policy], answers: Answers) -> Iterator[Choice]:
+    """Yield what each policy chooses; a basis that several share is asked once."""
+    values: dict[int, Floats] = {}
+    for policy in policies:
+        basis = policy.basis
+        if id(basis) not in values:
+            values[id(basis)] = basis(answers)
+        yield policy.choose_by(values[id(basis)])
+
+
+def improved(base: Tried, others: Tried, *, standard_errors: float) -> list[Policy]:
+    """Return, for each policy of ``base``, one that costs no more and is no worse.
+
+    That is the most accurate of ``others`` that sends no more bytes and takes no more operations,
+    if it is better than can be told apart from chance; else the policy itself, so that where
+    validation data cannot tell nothing is changed (after the rule of one standard error, Breiman et
+    al., 1984).
+
+    Args:
+        base: policies on validation data.
+        others: on the same inputs.
+        standard_errors: of the mean paired difference, by which another must be better.
+    """
+    costs, found = others.costs(), []
+    for policy, own, right_N in zip(base.policies, base.points, base.right_PN, strict=True):
+        within = (costs[:, 0] <= own.bytes_sent) & (costs[:, 1] <= own.flops)
+        gains = np.where(within, 1.0 - costs[:, 2] - own.right, -np.inf)
+        best = int(gains.argmax())
+        differences = others.right_PN[best] - right_N
+        margin = standard_errors * differences.std() / np.sqrt(len(right_N))
+        better = within[best] and gains[best] > margin
+        found.append(others.policies[best] if better else policy)
+    return found
+
+
+def best_within(tried: Tried, *, most_bytes: float, most_edge_flops: float) -> Policy:
+    """Return the most accurate policy that sends and computes no more, of equals the first.
+
+    Args:
+        tried: on validation data.
+        most_bytes: for each input, in the mean.
+        most_edge_flops: on the device for each input, in the mean.
+
+    Raises:
+        InputError: every policy costs more.
+    """
+    within = [
+        place
+        for place, one in enumerate(tried.points)
+        if one.bytes_sent <= most_bytes and one.edge_flops <= most_edge_flops
+    ]
+    if not within:
+        raise InputError(
+            f"trade-offs: every policy sends more than {most_bytes:g} bytes or takes more than "
+            f"{most_edge_flops:g} operations on the device for an input"
+        )
+    return tried.policies[max(within, key=lambda place: tried.points[place].right)]
+
+
+def cheapest(
+    tried: Tried, reference: Reference, *, kept: float, standard_errors: float
+) -> Policy | None:
+    """Return the policy that sends least of those that keep an accuracy, None if none does.
+
+    Args:
+        tried: on validation data.
+        reference: whose accuracy is to be kept, on the same inputs.
+        kept: share of it, 0..1.
+        standard_errors: of the mean paired difference, by which the share must be exceeded, as
+            validation data flatters what is chosen by it.
+    """
+    beyond = tried.right_PN - kept * reference.right_N
+    margins = standard_errors * beyond.std(axis=1) / np.sqrt(beyond.shape[1])
+    costs = tried.costs()
+    enough = np.flatnonzero(1.0 - costs[:, 2] - kept * reference.score >= margins)
+    if not len(enough):
+        return None
+    return tried.policies[int(enough[costs[enough, 0].argmin()])]
