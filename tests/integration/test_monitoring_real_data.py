@@ -94,7 +94,7 @@ class Collected:
 
 def serve_a_while(targets: Path) -> None:
     """Let Prometheus see a fog whose cloud is gone, one that answers and refuses."""
-    above = AboveSettings(url="http://127.0.0.1:9")
+    above = AboveSettings(url="http://127.0.0.1:9", doubt=0.2)
     fog = Sums(by="fog", confidence=0.5)
     server = ServiceServer(fog, ServiceSettings(above=above), host="127.0.0.1", port=0)
     path = announce(targets, "fog-00000000", [f"127.0.0.1:{server.own_port}"])

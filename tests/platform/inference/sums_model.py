@@ -14,8 +14,9 @@ FINGERPRINT = 7
 class Sums:
     """Answers with a confidence, as a tier."""
 
-    def __init__(self, *, by="cloud", confidence=1.0, offset=0, pause_s=0.0):
+    def __init__(self, *, by="cloud", confidence=1.0, offset=0, pause_s=0.0, doubt=0.2):
         self.fingerprint = FINGERPRINT
+        self.doubt = doubt
         self.by, self.confidence = by, confidence
         self.offset, self.pause_s = offset, pause_s
 

@@ -141,6 +141,19 @@ def test_a_gate_reaches_a_share_of_the_clouds_accuracy_or_the_best_there_is(trai
         assert reached >= min(share * whole.mean(), best) - 1e-9
 
 
+def test_a_fog_with_its_cloud_keeps_nearly_what_the_cloud_reaches_on_what_it_is_handed(trained):
+    samples = blobs(300, seed=6, noise=90.0)
+    model = calibrate(trained, samples, GateConfig(wanted="offload_rate", value=0.6))
+    ran, truth = run_ways(model, samples), samples.targets_n
+    handed_on = model.gate.hardness(ran["cloud"].answers(model.task("edge"))) > model.gate.threshold
+    fog, cloud = (ran[tier].outputs[-2] for tier in ("fog", "cloud"))
+    sure = np.array([answer.confidence for answer in model.task("fog").told(fog, "fog")])
+    own, its = (model.task("fog").right(outputs, truth) for outputs in (fog, cloud))
+    both = np.where(1.0 - sure > model.fog_doubt, its, own)
+    assert both[handed_on].mean() >= 0.99 * its[handed_on].mean() - 1e-9
+    assert 0.0 <= model.fog_doubt <= 1.0
+
+
 def test_temperatures_are_those_of_each_tier(trained):
     assert set(trained.temperatures) == {"edge", "cloud", "fog"}
     assert trained.task("edge").temperature == trained.temperatures["edge"]

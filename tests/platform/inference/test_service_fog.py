@@ -39,8 +39,8 @@ def asked():
 
 
 def fog_of(served, cloud_url, *, confidence, pause_s=0.0):
-    above = AboveSettings(url=cloud_url, doubt=0.2)
-    return served(Sums(by="fog", confidence=confidence, pause_s=pause_s), above=above)
+    fog = Sums(by="fog", confidence=confidence, pause_s=pause_s, doubt=0.2)
+    return served(fog, above=AboveSettings(url=cloud_url))
 
 
 def url_of(server):
@@ -59,6 +59,13 @@ def test_an_easy_frame_stays_in_the_fog_and_a_hard_one_goes_on_as_it_came(served
     found = asked(hard, 8)
     assert (found.answer.by, found.answer.label) == ("cloud", 8)
     assert count(cloud, "received_bytes_total") == len(frame(8))
+
+
+def test_a_doubt_that_is_set_replaces_the_models(served, asked):
+    cloud = url_of(served(Sums()))
+    unsure = Sums(by="fog", confidence=0.5, doubt=0.2)
+    fog = served(unsure, above=AboveSettings(url=cloud, doubt=0.6))
+    assert asked(fog).answer.by == "fog"
 
 
 def test_the_clouds_time_is_part_of_what_the_fog_says_it_took(served, asked):

@@ -36,9 +36,9 @@ def serve(
         Path | None, typer.Option(metavar="FILE", help="With --cloud: certificates to trust.")
     ] = None,
     doubt: Annotated[
-        float,
+        float | None,
         typer.Option(min=0, max=1, help="With --cloud: hand on answers less sure than 1 - DOUBT."),
-    ] = 0.2,
+    ] = None,
     replicas: Annotated[
         str | None,
         typer.Option(metavar="LEAST:MOST", help="By default from one a node to one a CPU."),

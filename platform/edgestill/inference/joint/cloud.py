@@ -72,6 +72,7 @@ class JointCloud:
         network: in evaluation mode.
         task: its probabilities are calibrated.
         bytes_by_rate: expected bytes of a frame at each rate; the last is the whole input's.
+        doubt: 1 minus an answer's confidence, above which a fog asks the cloud.
     """
 
     tier: Tier
@@ -81,6 +82,7 @@ class JointCloud:
     network: Heavier
     task: Task[Tensor]
     bytes_by_rate: Sequence[int]
+    doubt: float = 0.0
 
     @property
     def fingerprint(self) -> int:

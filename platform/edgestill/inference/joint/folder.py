@@ -107,6 +107,7 @@ def load_cloud(folder: Path, tier: Tier = "cloud") -> JointCloud:
         network=network,
         task=calibrated(family.task, opened.temperatures.get(tier, 1.0)),
         bytes_by_rate=opened.bytes_by_rate,
+        doubt=opened.fog_doubt,
     )
 
 
@@ -134,6 +135,7 @@ def _described(model: JointModel) -> dict[str, Any]:
         "bytes_by_rate": list(model.bytes_by_rate),
         "tiers": list(model.heavier),
         "gate": {"rule": model.gate.rule, "threshold": model.gate.threshold},
+        "fog_doubt": model.fog_doubt,
         "temperatures": dict(model.temperatures),
     }
 
@@ -151,6 +153,7 @@ class _Opened:
     token_shape: tuple[int, int]
     bytes_by_rate: tuple[int, ...]
     temperatures: Mapping[str, float]
+    fog_doubt: float
 
 
 def _opened(folder: Path) -> _Opened:
@@ -175,6 +178,7 @@ def _opened(folder: Path) -> _Opened:
             token_shape=(int(count), int(features)),
             bytes_by_rate=tuple(map(int, found["bytes_by_rate"])),
             temperatures={tier: float(one) for tier, one in found["temperatures"].items()},
+            fog_doubt=float(found["fog_doubt"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"

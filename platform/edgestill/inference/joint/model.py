@@ -78,6 +78,8 @@ class JointModel:
         gate: the device's.
         bytes_by_rate: expected bytes of a frame at each rate of features and of the whole input,
             ascending.
+        fog_doubt: 1 minus an answer's confidence, above which a fog hands the input on to the
+            cloud; found on validation data.
     """
 
     family: Family
@@ -87,6 +89,7 @@ class JointModel:
     temperatures: Mapping[str, float]
     gate: Gate
     bytes_by_rate: Sequence[int]
+    fog_doubt: float = 0.0
 
     def task(self, tier: Tier) -> Task[Tensor]:
         """Return the task with a tier's probabilities calibrated."""
@@ -116,6 +119,7 @@ class JointModel:
             network=self.heavier[tier],
             task=self.task(tier),
             bytes_by_rate=self.bytes_by_rate,
+            doubt=self.fog_doubt,
         )
 
 

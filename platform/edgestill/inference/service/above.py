@@ -47,7 +47,7 @@ class Above:
         """Note inputs that devices have looked at."""
         self._cloud.looked_at(inputs)
 
-    async def better(self, own: Answer, frame: bytes, until_s: float) -> Better:
+    async def better(self, own: Answer, frame: bytes, until_s: float, doubt: float) -> Better:
         """Return the cloud's answer to a frame, or the fog's own where that stands.
 
         Args:
@@ -55,8 +55,9 @@ class Above:
                 detection its mean box doubt.
             frame: as it came.
             until_s: by :func:`time.monotonic`, when the device needs an answer.
+            doubt: of the model, where the settings name none.
         """
-        if 1.0 - own.confidence <= self._doubt:
+        if 1.0 - own.confidence <= (doubt if self._doubt is None else self._doubt):
             return Better(answer=own, outcome="easy")
         began = monotonic()
         reserve_s = max(RESERVE_S, RESERVE_SHARE * (until_s - began))

@@ -14,6 +14,11 @@ class Served(Protocol):
         """Unsigned 32-bit name of all that both halves must share."""
         ...
 
+    @property
+    def doubt(self) -> float:
+        """1 minus an answer's confidence, above which a fog asks the cloud, 0..1."""
+        ...
+
     def describe(self) -> dict[str, Any]:
         """Return plain values for people: what it answers, what it takes, at which rates."""
         ...

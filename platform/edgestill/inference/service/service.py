@@ -130,12 +130,14 @@ class Service:
                 or no answer within the request's deadline.
         """
         self.metrics.inputs.inc(told.inputs)
-        timed = await self._own(self._read(frame), told.until_s)
+        request = self._read(frame)
+        timed = await self._own(request, told.until_s)
         self.metrics.batch_size.observe(timed.batch_size)
         if self._above is None:
             return Reply(timed=timed, better=Better(answer=timed.value, outcome="easy"))
         self._above.looked_at(told.inputs)
-        better = await self._above.better(timed.value, frame, told.until_s)
+        doubt = request.served.doubt
+        better = await self._above.better(timed.value, frame, told.until_s, doubt)
         self.metrics.forwarded.labels(outcome=better.outcome).inc()
         return Reply(timed=timed, better=better)
 

@@ -11,13 +11,14 @@ class AboveSettings:
         url: of its service.
         token: shown to it; None shows none.
         ca_file: certificates to trust instead of the system's.
-        doubt: above it the fog's answer is handed on: 1 minus the answer's confidence, 0..1.
+        doubt: above it the fog's answer is handed on: 1 minus the answer's confidence, 0..1; None
+            is the model's own.
     """
 
     url: str
     token: str | None = field(default=None, repr=False)
     ca_file: str | None = None
-    doubt: float = 0.2
+    doubt: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The gate of a trained model: temperatures and a threshold, found on validation data."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,9 @@ from edgestill.inference.joint.model import Gate, JointModel
 from edgestill.inference.joint.samples import Samples
 from edgestill.inference.joint.task import Task
 from edgestill.inference.joint.ways import Ran, expected_bytes, run_ways
+
+_FOG_KEPT = 0.99
+"""Of the cloud's accuracy, on what a fog answers by itself or hands on."""
 
 _USUAL = {True: "least_confidence", False: "box_variance"}
 """Rule of a classification, and of a detection."""
@@ -35,7 +39,9 @@ def calibrate(model: JointModel, validation: Samples, wanted: GateConfig) -> Joi
     rule = wanted.rule or _USUAL[isinstance(model.family.task, Classification)]
     gate = Gate(rule=rule, threshold=float("inf"))
     threshold = _threshold(model, gate, ran["cloud"], validation, wanted)
-    return replace(model, gate=replace(gate, threshold=threshold))
+    # Hardness is in 0..1, so that 1 hands nothing on; JSON has no infinity.
+    model = replace(model, gate=replace(gate, threshold=float(np.clip(threshold, -1.0, 1.0))))
+    return replace(model, fog_doubt=_fog_doubt(model, ran, validation)) if "fog" in ran else model
 
 
 def _threshold(
@@ -53,6 +59,19 @@ def _threshold(
     if wanted.wanted == "offload_rate":
         return for_offload_rate(found, wanted.value)
     return _for_share_of_cloud(found, wanted.value * float(whole.mean()))
+
+
+def _fog_doubt(model: JointModel, ran: Mapping[Tier, Ran], validation: Samples) -> float:
+    """Return the doubt above which a fog hands on what the device's gate handed to it."""
+    task = model.task("fog")
+    handed = model.gate.hardness(ran["cloud"].answers(model.task("edge"))) > model.gate.threshold
+    # A gate that hands nothing on leaves nothing to learn from but all inputs.
+    own = handed if handed.any() else np.ones_like(handed)
+    fog, cloud = (ran[tier].outputs[-2] for tier in ("fog", "cloud"))
+    doubts = np.array([1.0 - answer.confidence for answer in task.told(fog, "fog")])
+    right = [task.right(outputs, validation.targets_n)[own] for outputs in (fog, cloud)]
+    found = _for_share_of_cloud(curve(doubts[own], *right), _FOG_KEPT * float(right[1].mean()))
+    return float(np.clip(found, 0.0, 1.0))
 
 
 def _for_share_of_cloud(found: Curve, accuracy: float) -> float:
