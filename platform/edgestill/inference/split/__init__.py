@@ -5,11 +5,11 @@ from the frame. After TOFC (Yuan et al., IEEE TMC 25(4), 2026), on the scenes of
 :mod:`edgestill.data.scene_vqa`.
 """
 
+from edgestill.inference.one_cycle import Plan
 from edgestill.inference.split.answering import AnswerHead
 from edgestill.inference.split.encoder import SceneHead, TokenEncoder
 from edgestill.inference.split.fitting import (
     Asked,
-    Plan,
     fit_answers,
     fit_jointly,
     fit_scenes,

@@ -7,7 +7,6 @@ models that merge alike (TOFC: Yuan et al., IEEE TMC 2026, one model per lambda)
 # Names end in shape letters.
 # ruff: noqa: N803, N815
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,29 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgestill.codec.learned import FeatureCodec
+from edgestill.inference.one_cycle import Plan, step_count, steps
 from edgestill.inference.split.answering import AnswerHead
 from edgestill.inference.split.encoder import SceneHead, TokenEncoder
 from edgestill.inference.split.merging import Merging
 
 _CHUNK = 100
-_CLIP = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How something is trained: AdamW, one cycle of the learning rate.
-
-    Attributes:
-        epochs: over all samples; may be a fraction.
-        batch: images.
-        learning_rate: the highest.
-        seed: of the order of samples.
-    """
-
-    epochs: float
-    learning_rate: float
-    seed: int
-    batch: int = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +57,7 @@ def fit_scenes(encoder: TokenEncoder, images: Images, objects: Tensor, plan: Pla
     """
     head = SceneHead()
     encoder.train()
-    for rows in _steps([encoder, head], len(images), plan):
+    for rows in steps([encoder, head], len(images), plan):
         with torch.autocast("cpu", torch.bfloat16):
             tokens = encoder(images[rows])
         _backward(head.loss(tokens.float(), objects[rows]))
@@ -115,8 +97,8 @@ def fit_answers(
     modules: list[nn.Module] = [head] if codec is None else [head, codec]
     for module in modules:
         module.train()
-    total = _step_count(len(asked.tokens_nND), plan)
-    for step, rows in enumerate(_steps(modules, len(asked.tokens_nND), plan)):
+    total = step_count(len(asked.tokens_nND), plan)
+    for step, rows in enumerate(steps(modules, len(asked.tokens_nND), plan)):
         tokens, extra = asked.tokens_nND[rows], torch.zeros(())
         if codec is not None:
             codec.anneal(step / total)
@@ -152,7 +134,7 @@ def fit_jointly(
     """
     encoder.train()
     head.train()
-    for rows in _steps([encoder, head, scenes], len(images), plan):
+    for rows in steps([encoder, head, scenes], len(images), plan):
         with torch.autocast("cpu", torch.bfloat16):
             tokens = encoder(images[rows])
         tokens = tokens.float()
@@ -171,30 +153,3 @@ def _answer_loss(
 ) -> Tensor:
     logits = head(tokens_BND, asked.questions_nQ[rows])
     return nn.functional.cross_entropy(logits.flatten(0, 1), asked.answers_nQ[rows].flatten())
-
-
-def _step_count(samples: int, plan: Plan) -> int:
-    return max(1, round(plan.epochs * samples / plan.batch))
-
-
-def _steps(modules: Sequence[nn.Module], samples: int, plan: Plan) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows of each batch; the step is taken when the next is asked for."""
-    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        parameters, plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-    )
-    count = _step_count(samples, plan)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, plan.learning_rate, total_steps=count + 1, pct_start=0.15
-    )
-    rng = np.random.default_rng(plan.seed)
-    order = rng.permutation(samples)
-    for _ in range(count):
-        if len(order) < plan.batch:
-            order = np.concatenate([order, rng.permutation(samples)])
-        rows, order = order[: plan.batch], order[plan.batch :]
-        optimiser.zero_grad()
-        yield np.sort(rows)
-        nn.utils.clip_grad_norm_(parameters, _CLIP)
-        optimiser.step()
-        schedule.step()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from edgestill.codec.learned import FeatureCodec, Kind
+from edgestill.inference.one_cycle import Plan
 from edgestill.inference.split.answering import AnswerHead
 from edgestill.inference.split.encoder import SceneHead, TokenEncoder
 from edgestill.inference.split.fitting import (
     Asked,
-    Plan,
     fit_answers,
     fit_jointly,
     fit_scenes,

@@ -15,8 +15,8 @@ from edgestill.inference.joint.training.learning import (
     fit_edge,
     lessons_of,
 )
-from edgestill.inference.joint.training.steps import Plan
 from edgestill.inference.joint.training.trainer import Sets, adapted_model, train_joint
+from edgestill.inference.one_cycle import Plan
 
 __all__ = [
     "Lessons",

@@ -20,7 +20,8 @@ from edgestill.inference.joint.networks import EdgeNetwork
 from edgestill.inference.joint.samples import Samples
 from edgestill.inference.joint.task import Task
 from edgestill.inference.joint.training.learning import Lessons
-from edgestill.inference.joint.training.steps import Plan, Rows, chunked, faster, fit
+from edgestill.inference.joint.training.steps import chunked, faster, fit
+from edgestill.inference.one_cycle import Plan, Rows
 from edgestill.seeds import generator
 
 _FINEST_STEP = 0.25

@@ -9,7 +9,8 @@ from edgestill.inference.joint.classification import Classification
 from edgestill.inference.joint.networks import CloudNetwork, EdgeNetwork
 from edgestill.inference.joint.samples import Samples
 from edgestill.inference.joint.task import Task
-from edgestill.inference.joint.training.steps import Plan, Rows, chunked, faster, fit
+from edgestill.inference.joint.training.steps import chunked, faster, fit
+from edgestill.inference.one_cycle import Plan, Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

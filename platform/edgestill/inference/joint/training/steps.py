@@ -1,36 +1,16 @@
-"""How every part is trained: AdamW, one cycle of the learning rate, gradients clipped."""
+"""Training by a loss for each batch, and forward passes over all samples."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-BATCH = 64
-_CLIP = 1.0
-_DECAY = 0.01
+from edgestill.inference.one_cycle import Plan, Rows, step_count, steps
+
 _CHUNK = 200
 
-Rows = NDArray[np.int64]
 Step = Callable[[Rows, float], Tensor]
 """Places of a batch, and how far the training is, 0..1, to the loss."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How long and how fast.
-
-    Attributes:
-        epochs: over all inputs; may be a fraction.
-        learning_rate: the highest.
-        seed: of the order of inputs.
-    """
-
-    epochs: float
-    learning_rate: float
-    seed: int
 
 
 def fit(modules: Sequence[nn.Module], count: int, plan: Plan, step: Step) -> None:
@@ -42,27 +22,11 @@ def fit(modules: Sequence[nn.Module], count: int, plan: Plan, step: Step) -> Non
         plan: how.
         step: gives the loss of a batch.
     """
-    parameters = [p for module in modules for p in module.parameters()]
-    batch, rng = min(BATCH, count), np.random.default_rng(plan.seed)
-    total = max(1, round(plan.epochs * count / batch))
-    optimiser = torch.optim.AdamW(
-        parameters, plan.learning_rate, betas=(0.9, 0.98), weight_decay=_DECAY
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, plan.learning_rate, total_steps=total + 1, pct_start=0.15
-    )
     for module in modules:
         module.train()
-    order = rng.permutation(count)
-    for done in range(total):
-        if len(order) < batch:
-            order = np.concatenate([order, rng.permutation(count)])
-        rows, order = np.sort(order[:batch]), order[batch:]
-        optimiser.zero_grad()
+    total = step_count(count, plan)
+    for done, rows in enumerate(steps(modules, count, plan)):
         step(rows, done / total).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(parameters, _CLIP)
-        optimiser.step()
-        schedule.step()
     for module in modules:
         module.eval()
 

@@ -21,7 +21,7 @@ from edgestill.inference.joint.training.learning import (
     fit_edge,
     lessons_of,
 )
-from edgestill.inference.joint.training.steps import Plan
+from edgestill.inference.one_cycle import Plan
 from edgestill.seeds import derive_seed
 
 _NETWORK_RATE, _ADAPTATION_RATE = 4e-3, 2e-3
