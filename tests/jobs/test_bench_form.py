@@ -32,7 +32,12 @@ def bench(monkeypatch, capsys, tmp_path):
     """Run `edgestill bench` with one benchmark that takes no time."""
 
     def measure(*, quick, quiet):
-        return Measured(configuration={"quick": quick}, results={"quiet": quiet}, claims=CLAIMS)
+        return Measured(
+            configuration={"quick": quick},
+            results={"quiet": quiet},
+            claims=CLAIMS,
+            files={"sample.png": b"a figure"},
+        )
 
     monkeypatch.setattr(benchmarks, "BENCHMARKS", {"sample": measure, "other": measure})
 
@@ -122,6 +127,8 @@ def test_the_command_exits_0_even_if_a_claim_fails(bench, tmp_path):
     document = json.loads((tmp_path / "sample.json").read_text())
     assert document["configuration"] == {"quick": True}
     assert [claim["id"] for claim in document["claims"]] == ["gain", "delay_ms"]
+    assert (tmp_path / "sample.png").read_bytes() == b"a figure"
+    assert str(tmp_path / "sample.png") in printed
 
 
 def test_an_unknown_name_lists_those_there_are(bench):

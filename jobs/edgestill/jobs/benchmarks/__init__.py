@@ -25,6 +25,12 @@ def _codec(*, quick: bool, quiet: bool) -> Measured:
     return measure(quick=quick, quiet=quiet)
 
 
+def _eccentric(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.eccentric import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
 def _racmkd(*, quick: bool, quiet: bool) -> Measured:
     from edgestill.jobs.benchmarks.racmkd import measure  # as above
 
@@ -39,6 +45,12 @@ def _recovery(*, quick: bool, quiet: bool) -> Measured:
 
 def _scale(*, quick: bool, quiet: bool) -> Measured:
     from edgestill.jobs.benchmarks.scale import measure  # as above
+
+    return measure(quick=quick, quiet=quiet)
+
+
+def _serving(*, quick: bool, quiet: bool) -> Measured:
+    from edgestill.jobs.benchmarks.serving.measure import measure  # as above
 
     return measure(quick=quick, quiet=quiet)
 
@@ -76,9 +88,11 @@ def _tofc(*, quick: bool, quiet: bool) -> Measured:
 BENCHMARKS: Mapping[str, Benchmark] = {
     "allocator": _allocator,
     "codec": _codec,
+    "eccentric": _eccentric,
     "racmkd": _racmkd,
     "recovery": _recovery,
     "scale": _scale,
+    "serving": _serving,
     "sfd": _sfd,
     "signals": _signals,
     "simulation": _simulation,

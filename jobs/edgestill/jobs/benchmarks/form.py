@@ -8,7 +8,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Measured:
     """What a benchmark gives: plain values only, every figure with its unit in its key.
 
     ``tables`` show some of the results: they are printed, and stand on the page ``NAME.html`` with
-    the ``charts``.
+    the ``charts``. ``files`` are written beside it, by name, such as a figure as PNG.
     """
 
     configuration: Mapping[str, Any]
@@ -58,6 +58,7 @@ class Measured:
     claims: Sequence[Claim]
     tables: Sequence[ResultTable] = ()
     charts: Sequence[Shown] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def at_least(id: str, value: float, target: float, unit: str) -> Claim:  # noqa: A002 - the form's key
@@ -100,7 +101,7 @@ def write_benchmark(
     return replace_file(checked_path(out, name), text)
 
 
-def replace_file(path: Path, text: str) -> Path:
+def replace_file(path: Path, content: str | bytes) -> Path:
     """Write a file whole or not at all, its folder made if need be, and return its path.
 
     Raises:
@@ -109,7 +110,7 @@ def replace_file(path: Path, text: str) -> Path:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
         os.replace(partial, path)
     except OSError as error:
         raise InputError(f"--out {path.parent}: cannot be written ({error.strerror})") from error

@@ -23,7 +23,9 @@ from edgestill.codec import DTYPES, decode_arrays, encode_arrays
 from edgestill.errors import FrameError, InputError
 from edgestill.inference.client import Inputs
 
-JPEG_QUALITY = 95
+JPEG_QUALITY = 80
+_WHOLE_COLOURS = 0
+"""Chroma as fine as luma: with halved colours even quality 95 costs more bytes and answers."""
 
 _FLOAT_BITS = 16
 _SPARE_BYTES = 4096
@@ -169,11 +171,11 @@ def input_of_frame(specs: Specs, frame: bytes, fingerprint: int) -> dict[str, ND
 
 
 def jpeg_of(picture_CHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a picture's JPEG, quality 95 with tables of its own, as bytes."""
+    """Return a picture's JPEG, 4:4:4 with tables of its own, as bytes."""
     pixels = np.ascontiguousarray(picture_CHW.transpose(1, 2, 0))
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=_WHOLE_COLOURS, optimize=True)
     return np.frombuffer(file.getvalue(), np.uint8)
 
 

@@ -1,0 +1,65 @@
+"""What is measured, and how much of it. All was chosen on validation data."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+CLASSIFICATION, DETECTION = "classification", "detection"
+KEPT: Mapping[str, float] = {CLASSIFICATION: 0.99, DETECTION: 0.97}
+"""Share of the cloud's accuracy that the claimed savings must keep."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """How long the models of a task are trained, in epochs over ``public`` inputs, and tested.
+
+    Attributes:
+        public: inputs to learn from, at most.
+        cloud, edge, adaptation: of each stage.
+        tested: inputs of the validation part and of the test part, at most.
+    """
+
+    public: int
+    cloud: float
+    edge: float
+    adaptation: float
+    tested: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """What is trained and tested.
+
+    Attributes:
+        seeds: of each task, with models of its own.
+        lengths: by task.
+        ablated: seeds of the classification whose training is also done without each of its parts.
+    """
+
+    seeds: Mapping[str, tuple[int, ...]]
+    lengths: Mapping[str, Length]
+    ablated: tuple[int, ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return values that JSON has."""
+        return asdict(self)
+
+
+EVERY = 100_000
+
+FULL = Amount(
+    seeds={CLASSIFICATION: (71, 72, 73), DETECTION: (71, 72, 73)},
+    lengths={
+        CLASSIFICATION: Length(public=EVERY, cloud=8.0, edge=12.0, adaptation=8.0, tested=EVERY),
+        DETECTION: Length(public=EVERY, cloud=10.0, edge=12.0, adaptation=6.0, tested=EVERY),
+    },
+    ablated=(71,),
+)
+QUICK = Amount(
+    seeds={CLASSIFICATION: (31,), DETECTION: (31,)},
+    lengths={
+        CLASSIFICATION: Length(public=6_000, cloud=4.0, edge=8.0, adaptation=4.0, tested=800),
+        DETECTION: Length(public=1_200, cloud=5.0, edge=6.0, adaptation=3.0, tested=200),
+    },
+    ablated=(),
+)
