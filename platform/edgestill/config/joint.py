@@ -19,9 +19,14 @@ Epochs = Annotated[float, Field(ge=0.0)]
 
 
 class DistillationConfig(Section):
-    """Knowledge from the cloud to the edge: ``share`` of the loss is the distance to the cloud."""
+    """Knowledge from the cloud to the edge: ``share`` of the loss is the distance to the cloud.
+
+    With a ``feature_weight`` the edge's tokens, through an adapter that is then let go, also learn
+    to tell the cloud's features.
+    """
 
     share: Ratio = 0.5
+    feature_weight: float = Field(default=0.0, ge=0.0)
 
 
 class AdaptationConfig(Section):

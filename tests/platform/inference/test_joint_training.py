@@ -9,6 +9,7 @@ from joint_models import blobs, family
 
 from edgestill.config import JointConfig
 from edgestill.config.joint import GateConfig, Rule
+from edgestill.inference.detection import EdgeDetector
 from edgestill.inference.gates import curve
 from edgestill.inference.joint import Classification
 from edgestill.inference.joint.model import RULES
@@ -20,9 +21,13 @@ from edgestill.inference.joint.training import (
     calibrate,
     feature_distance,
     fit_edge,
+    planned,
+    tokens_of,
     train_joint,
+    varied_tokens_of,
 )
 from edgestill.inference.joint.ways import run_ways
+from edgestill.inference.one_cycle import step_count
 
 CONFIG = JointConfig(
     cloud_epochs=3,
@@ -198,5 +203,27 @@ def test_boosting_keeps_the_mean_weight():
     assert weights[1] / weights[0] == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize(("count", "steps"), [(8192, 128), (2048, 64), (8, 1)])
+def test_few_samples_are_learned_in_smaller_batches_and_so_in_more_steps(count, steps):
+    plan = planned(count, epochs=1.0, learning_rate=1e-3, seed=0)
+    assert step_count(count, plan) == steps
+
+
 def test_every_rule_that_a_configuration_takes_is_there():
     assert set(Rule.__args__) == set(RULES)
+
+
+def test_tokens_vary_in_each_step_as_in_the_networks_own_training_and_leave_it_as_it_is():
+    torch.manual_seed(0)
+    network, rows = EdgeDetector(4, side_pixels=16), np.arange(8)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    made = varied_tokens_of(network, blobs(8, seed=5))
+    assert not torch.equal(made(rows), made(rows))
+    assert not any(part.training for part in network.modules())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_tokens_of_a_network_that_varies_nothing_are_those_that_it_sends():
+    network, samples, rows = family().edge(), blobs(8, seed=5), np.array([1, 6])
+    made = varied_tokens_of(network, samples)
+    assert torch.equal(made(rows), tokens_of(network, samples)[rows])

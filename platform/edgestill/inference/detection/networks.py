@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from edgestill.inference.detection.losses import QUALITY
-from edgestill.inference.joint.networks import CloudNetwork, EdgeNetwork
+from edgestill.inference.joint.networks import CloudNetwork, EdgeNetwork, Varied
 
 KIND = "visual"
 STRIDE_PIXELS = 8
@@ -129,7 +129,7 @@ class _Adapter(nn.Module):
         return features
 
 
-class _Recoloured(nn.Module):
+class _Recoloured(Varied):
     """In training swaps each picture's colours at random, and turns half of them into negatives.
 
     An object's class and box stay what they are; standardised pictures have their middle at 0.

@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 
+class Varied(nn.Module):
+    """A part that in training changes inputs at random, and not what is right for them."""
+
+
 class EdgeNetwork(nn.Module):
     """A device's network: tokens of the inputs, and an answer from the tokens.
 

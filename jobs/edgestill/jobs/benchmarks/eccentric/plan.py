@@ -17,6 +17,7 @@ class Length:
         public: inputs to learn from, at most.
         cloud, edge, adaptation: of each stage.
         tested: inputs of the validation part and of the test part, at most.
+        features: weight of the cloud's features in the edge's own training.
     """
 
     public: int
@@ -24,6 +25,7 @@ class Length:
     edge: float
     adaptation: float
     tested: int
+    features: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,9 @@ FULL = Amount(
     seeds={CLASSIFICATION: (71, 72, 73), DETECTION: (71, 72, 73)},
     lengths={
         CLASSIFICATION: Length(public=EVERY, cloud=8.0, edge=12.0, adaptation=8.0, tested=EVERY),
-        DETECTION: Length(public=EVERY, cloud=10.0, edge=12.0, adaptation=6.0, tested=EVERY),
+        DETECTION: Length(
+            public=EVERY, cloud=10.0, edge=12.0, adaptation=9.0, tested=EVERY, features=1.0
+        ),
     },
     ablated=(71,),
 )
@@ -59,7 +63,9 @@ QUICK = Amount(
     seeds={CLASSIFICATION: (31,), DETECTION: (31,)},
     lengths={
         CLASSIFICATION: Length(public=6_000, cloud=4.0, edge=8.0, adaptation=4.0, tested=800),
-        DETECTION: Length(public=1_200, cloud=5.0, edge=6.0, adaptation=3.0, tested=200),
+        DETECTION: Length(
+            public=1_200, cloud=5.0, edge=6.0, adaptation=3.0, tested=200, features=1.0
+        ),
     },
     ablated=(),
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgestill.config import DataConfig
-from edgestill.config.joint import AdaptationConfig, JointConfig
+from edgestill.config.joint import AdaptationConfig, DistillationConfig, JointConfig
 from edgestill.data import load_dataset
 from edgestill.data.digit_scenes import load_digit_scenes
 from edgestill.inference.joint import (
@@ -67,6 +67,7 @@ def configuration(job: Study) -> JointConfig:
         cloud_epochs=length.cloud,
         fog_epochs=0.0,
         edge_epochs=length.edge,
+        distillation=DistillationConfig(feature_weight=length.features),
         adaptation=AdaptationConfig(epochs=length.adaptation),
     )
 

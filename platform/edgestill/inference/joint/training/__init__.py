@@ -3,19 +3,25 @@
 from edgestill.inference.joint.training.adaptation import (
     Weights,
     adapt,
-    feature_distance,
     new_codec,
     tokens_of,
+    varied_tokens_of,
 )
 from edgestill.inference.joint.training.gating import calibrate
 from edgestill.inference.joint.training.learning import (
     Lessons,
     boosted,
+    feature_distance,
     fit_cloud,
     fit_edge,
     lessons_of,
 )
-from edgestill.inference.joint.training.trainer import Sets, adapted_model, train_joint
+from edgestill.inference.joint.training.trainer import (
+    Sets,
+    adapted_model,
+    planned,
+    train_joint,
+)
 from edgestill.inference.one_cycle import Plan
 
 __all__ = [
@@ -32,6 +38,8 @@ __all__ = [
     "fit_edge",
     "lessons_of",
     "new_codec",
+    "planned",
     "tokens_of",
     "train_joint",
+    "varied_tokens_of",
 ]

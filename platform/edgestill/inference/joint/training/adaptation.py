@@ -6,26 +6,28 @@ Letters: B inputs, N tokens, D features of a token.
 # Names end in shape letters.
 # ruff: noqa: N803
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from edgestill.codec.learned import FeatureCodec
 from edgestill.inference.joint.cloud import Heavier
-from edgestill.inference.joint.networks import EdgeNetwork
+from edgestill.inference.joint.networks import EdgeNetwork, Varied
 from edgestill.inference.joint.samples import Samples
 from edgestill.inference.joint.task import Task
-from edgestill.inference.joint.training.learning import Lessons
+from edgestill.inference.joint.training.learning import Lessons, feature_distance
 from edgestill.inference.joint.training.steps import chunked, faster, fit
 from edgestill.inference.one_cycle import Plan, Rows
 from edgestill.seeds import generator
 
 _FINEST_STEP = 0.25
 """Quantisation step that the finest rate begins with, in standard deviations of the tokens."""
+
+
+TokensOf = Callable[[Rows], Tensor]
+"""Places of a batch to a device's tokens, float32 [B, N, D]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,30 @@ def tokens_of(network: EdgeNetwork, samples: Samples) -> Tensor:
     return chunked(len(samples), lambda rows: network.tokens(samples.seen(rows)).float())
 
 
+def varied_tokens_of(network: EdgeNetwork, samples: Samples) -> TokensOf:
+    """Return what gives a device's tokens of a batch, of inputs varied as in its own training.
+
+    The network is in evaluation mode but for its :class:`Varied` parts; without one its tokens
+    never change, and are made once.
+    """
+    varied = [part for part in network.modules() if isinstance(part, Varied)]
+    if not varied:
+        tokens = tokens_of(network, samples)
+        return lambda rows: tokens[rows]
+    network.eval()
+
+    @torch.no_grad()
+    def made(rows: Rows) -> Tensor:
+        for part in varied:
+            part.train()
+        with faster():
+            tokens = network.tokens(samples.seen(rows)).float()
+        network.eval()
+        return tokens
+
+    return made
+
+
 def new_codec(tokens_nND: Tensor, rates: int) -> FeatureCodec:
     """Return an untrained codec for tokens of such a spread, one hyperprior for all rates."""
     step = _FINEST_STEP * max(float(tokens_nND.std()), 1e-6)
@@ -58,7 +84,7 @@ def new_codec(tokens_nND: Tensor, rates: int) -> FeatureCodec:
 def adapt(
     heavier: Heavier,
     codec: FeatureCodec,
-    tokens_nND: Tensor,
+    tokens_of_rows: TokensOf,
     task: Task[Tensor],
     public: Samples,
     lessons: Lessons,
@@ -75,7 +101,7 @@ def adapt(
     Args:
         heavier: its adapter and tail are trained; the network gives the lessons and stays.
         codec: between them.
-        tokens_nND: of the device, whose network stays as it is.
+        tokens_of_rows: of the device, whose network stays as it is.
         task: whose loss.
         public: n samples.
         lessons: what the network itself makes of them.
@@ -84,19 +110,19 @@ def adapt(
         codec_too: whether the codec is trained; otherwise it stays, as for a second tier.
     """
     draws = generator(plan.seed, "rates")
-    size = tokens_nND[0].numel()
     trained = [heavier.adapter, heavier.tail, *([codec] if codec_too else [])]
 
     def step(rows: Rows, progress: float) -> Tensor:
+        tokens = tokens_of_rows(rows)
         rate = int(draws.integers(len(weights.rates)))
         codec.anneal(progress)
         with torch.set_grad_enabled(codec_too):
-            coded = codec(tokens_nND[rows], rate)
+            coded = codec(tokens, rate)
         with faster():
             features = heavier.adapter(coded.tokens_BND)
             outputs = heavier.tail.answer(features)
         outputs = outputs.float()
-        bits = coded.bits_BN.sum(dim=1).mean() / size
+        bits = coded.bits_BN.sum(dim=1).mean() / tokens[0].numel()
         return (
             task.loss(outputs, public.targets_n[rows])
             + weights.features * feature_distance(features, lessons.features[rows])
@@ -105,17 +131,3 @@ def adapt(
         )
 
     fit(trained, len(public), plan, step)
-
-
-def feature_distance(features: Tensor, wanted: Tensor) -> Tensor:
-    """Return the L1 distance of features [B, ...] that are L2-normalised for each input, 0..2.
-
-    As in knowledge translation and adaptation (He et al., "Knowledge Adaptation for Efficient
-    Semantic Segmentation", CVPR 2019, eq. 3, p = 1 and q = 2), over the square root of their
-    number, which is the most that it can be of two unit vectors up to a factor of two.
-    """
-    first, second = (
-        functional.normalize(one.flatten(1).float(), dim=1) for one in (features, wanted)
-    )
-    distance: Tensor = (first - second).abs().sum(dim=1).mean() / np.sqrt(first.shape[1])
-    return distance

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from torch import Tensor
+import numpy as np
+from torch import Tensor, nn
+from torch.nn import functional
 
 from edgestill.inference.detection import Detection
 from edgestill.inference.joint.classification import Classification
@@ -55,22 +57,55 @@ def fit_edge(
     plan: Plan,
     *,
     share: float,
+    adapter: nn.Module | None = None,
+    feature_weight: float = 0.0,
 ) -> None:
     """Train a device's network with knowledge distillation from the cloud.
 
     The loss is (1 - share) * task + share * distance to the cloud's outputs (Hinton, Vinyals &
-    Dean, "Distilling the Knowledge in a Neural Network", 2015).
+    Dean, "Distilling the Knowledge in a Neural Network", 2015) + feature_weight * distance of the
+    adapted tokens to the cloud's features.
+
+    Args:
+        network: trained further from where it is.
+        task: whose loss.
+        public: n samples.
+        lessons: what the cloud makes of them.
+        plan: how.
+        share: of the cloud's outputs, 0..1.
+        adapter: from tokens to the cloud's features, trained along so that tokens keep what the
+            cloud needs; None leaves the last term out.
+        feature_weight: of the last term.
     """
 
     def step(rows: Rows, progress: float) -> Tensor:
         del progress
         with faster():
-            outputs = network.answer(network.tokens(public.seen(rows)))
+            tokens = network.tokens(public.seen(rows))
+            outputs = network.answer(tokens)
+            features = None if adapter is None else adapter(tokens)
         outputs = outputs.float()
         own = task.loss(outputs, public.targets_n[rows])
-        return (1.0 - share) * own + share * task.distillation(outputs, lessons.outputs[rows])
+        loss = (1.0 - share) * own + share * task.distillation(outputs, lessons.outputs[rows])
+        if features is not None:
+            loss = loss + feature_weight * feature_distance(features, lessons.features[rows])
+        return loss
 
-    fit([network], len(public), plan, step)
+    fit([network] if adapter is None else [network, adapter], len(public), plan, step)
+
+
+def feature_distance(features: Tensor, wanted: Tensor) -> Tensor:
+    """Return the L1 distance of features [B, ...] that are L2-normalised for each input, 0..2.
+
+    As in knowledge translation and adaptation (He et al., "Knowledge Adaptation for Efficient
+    Semantic Segmentation", CVPR 2019, eq. 3, p = 1 and q = 2), over the square root of their
+    number, which is the most that it can be of two unit vectors up to a factor of two.
+    """
+    first, second = (
+        functional.normalize(one.flatten(1).float(), dim=1) for one in (features, wanted)
+    )
+    distance: Tensor = (first - second).abs().sum(dim=1).mean() / np.sqrt(first.shape[1])
+    return distance
 
 
 def boosted(task: Task[Tensor], classes: tuple[int, ...], weight: float) -> Task[Tensor]:

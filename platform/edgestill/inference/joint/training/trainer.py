@@ -12,7 +12,13 @@ from edgestill.inference.joint.family import Family
 from edgestill.inference.joint.model import Gate, JointModel, owned
 from edgestill.inference.joint.networks import CloudNetwork, EdgeNetwork
 from edgestill.inference.joint.samples import Samples
-from edgestill.inference.joint.training.adaptation import Weights, adapt, new_codec, tokens_of
+from edgestill.inference.joint.training.adaptation import (
+    Weights,
+    adapt,
+    new_codec,
+    tokens_of,
+    varied_tokens_of,
+)
 from edgestill.inference.joint.training.gating import calibrate
 from edgestill.inference.joint.training.learning import (
     Lessons,
@@ -25,6 +31,9 @@ from edgestill.inference.one_cycle import Plan
 from edgestill.seeds import derive_seed
 
 _NETWORK_RATE, _ADAPTATION_RATE = 4e-3, 2e-3
+_BATCH, _SMALLER_BATCH = 64, 32
+_FEW = 4096
+"""Samples below which the smaller batch is taken, so that an epoch is twice as many steps."""
 
 Told = Callable[[str], None]
 
@@ -83,18 +92,19 @@ def adapted_model(
         told: is given a line when a stage begins.
     """
     adaptation, seed = config.adaptation, config.seed
-    tokens = tokens_of(edge, sets.public)
+    tokens_of_rows = varied_tokens_of(edge, sets.public)
     weights = Weights(
         features=adaptation.feature_weight,
         distillation=adaptation.distillation_weight,
         rates=adaptation.rate_weights,
     )
     _seed(seed, "codec")
-    codec = new_codec(tokens, len(weights.rates))
+    codec = new_codec(tokens_of(edge, sets.public), len(weights.rates))
     joined: dict[Tier, Heavier] = {}
     for number, (tier, network) in enumerate(heavier.items()):
         told(f"{tier}'s adapter at {len(weights.rates)} rates" + ("" if number else ", with codec"))
-        plan = Plan(
+        plan = planned(
+            len(sets.public),
             epochs=adaptation.epochs,
             learning_rate=_ADAPTATION_RATE,
             seed=_seed(seed, f"adapter/{tier}"),
@@ -103,7 +113,7 @@ def adapted_model(
         adapt(
             joined[tier],
             codec,
-            tokens,
+            tokens_of_rows,
             family.task,
             sets.public,
             lessons[tier],
@@ -124,11 +134,17 @@ def adapted_model(
     return calibrate(model, sets.validation, config.gate)
 
 
+def planned(count: int, *, epochs: float, learning_rate: float, seed: int) -> Plan:
+    """Return a plan for n samples; of few a step takes fewer, or there are too few steps."""
+    batch = _BATCH if count >= _FEW else _SMALLER_BATCH
+    return Plan(epochs=epochs, learning_rate=learning_rate, seed=seed, batch=batch)
+
+
 def _heavier(family: Family, tier: Tier, sets: Sets, config: JointConfig) -> CloudNetwork:
     seed = _seed(config.seed, tier)
     network = family.cloud() if tier == "cloud" else family.fog()
     epochs = config.cloud_epochs if tier == "cloud" else config.fog_epochs
-    plan = Plan(epochs=epochs, learning_rate=_NETWORK_RATE, seed=seed)
+    plan = planned(len(sets.public), epochs=epochs, learning_rate=_NETWORK_RATE, seed=seed)
     fit_cloud(network, family.task, sets.public, plan)
     return network
 
@@ -137,9 +153,19 @@ def _edge(family: Family, sets: Sets, lessons: Lessons, config: JointConfig) -> 
     seed = _seed(config.seed, "edge")
     network, recall = family.edge(), config.recall
     task = boosted(family.task, recall.classes, recall.weight)
-    plan = Plan(epochs=config.edge_epochs, learning_rate=_NETWORK_RATE, seed=seed)
-    share = config.distillation.share
-    fit_edge(network, task, sets.public, lessons, plan, share=share)
+    epochs = config.edge_epochs
+    plan = planned(len(sets.public), epochs=epochs, learning_rate=_NETWORK_RATE, seed=seed)
+    share, weight = config.distillation.share, config.distillation.feature_weight
+    fit_edge(
+        network,
+        task,
+        sets.public,
+        lessons,
+        plan,
+        share=share,
+        adapter=family.cloud().adapter(network.token_shape) if weight else None,
+        feature_weight=weight,
+    )
     return network
 
 
