@@ -21,7 +21,8 @@ from edgestill.federation import (
     world_of,
 )
 from edgestill.inference.joint import load_cloud, load_edge
-from edgestill.jobs import cli, joint_job, run_folder
+from edgestill.jobs import cli, run_folder
+from edgestill.jobs.joint import training as joint_training
 from edgestill.telemetry import MetricStore
 
 TINY = """
@@ -66,7 +67,7 @@ def joint(tmp_path, capfd):
 @pytest.fixture
 def few(monkeypatch):
     """Few samples of each split."""
-    every = joint_job.splits_of
+    every = joint_training.splits_of
 
     def some(config):
         splits = every(config)
@@ -77,7 +78,7 @@ def few(monkeypatch):
             test=_first(splits.test, 40),
         )
 
-    monkeypatch.setattr(joint_job, "splits_of", some)
+    monkeypatch.setattr(joint_training, "splits_of", some)
 
 
 def _first(samples, count):
@@ -120,7 +121,7 @@ def test_a_folder_has_halves_that_answer_and_the_figures_of_every_way(
         "Dynamic",
     ]
     edge, cloud = load_edge(out), load_cloud(out)
-    test = _first(joint_job.splits_of(load_as(JointConfig, out / "config.yaml")).test, 2)
+    test = _first(joint_training.splits_of(load_as(JointConfig, out / "config.yaml")).test, 2)
     looked = edge.half.look({"visual": test.raw(0)["visual"]})
     contents = [cloud.read(edge.half.encode(looked.features, rate)) for rate in range(3)]
     assert [answer.by for answer in cloud.answer(contents)] == ["cloud"] * 3

@@ -10,8 +10,8 @@ import ray
 from edgestill.inference.joint import save_joint
 from edgestill.jobs import cli
 from edgestill.jobs.commands.token import serving_token
-from edgestill.jobs.serve_model import WatchedModel
-from edgestill.jobs.serve_signals import PrometheusQueue
+from edgestill.jobs.serving.model import WatchedModel
+from edgestill.jobs.serving.signals import PrometheusQueue
 
 sys.path.append(str(Path(__file__).parents[1] / "platform" / "inference"))
 

@@ -17,7 +17,7 @@ from edgestill.jobs.commands.token import TOKEN_VARIABLE, serving_token
 if TYPE_CHECKING:
     from edgestill.inference.answer import Answer
     from edgestill.inference.client import JointAnswer
-    from edgestill.jobs.infer_job import Row
+    from edgestill.jobs.serving.infer import Row
     from edgestill.report.table import Table
 
 _COLUMNS = ("file", "answer", "by", "why", "rate", "bytes", "edge", "code", "link", "cloud")
@@ -57,8 +57,8 @@ def infer(
     a token, model or certificate that is refused, make the exit code 2, after all else is answered.
     """
     token = serving_token(token_file)
-    from edgestill.jobs.infer_inputs import files_of
-    from edgestill.jobs.infer_job import WRONG, Asked, Device  # torch takes seconds
+    from edgestill.jobs.serving.infer import WRONG, Asked, Device  # torch takes seconds
+    from edgestill.jobs.serving.inputs import files_of
 
     files = files_of(given)
     asked = Asked(cloud=cloud, fog=fog, token=token, ca=ca, deadline_s=1e-3 * deadline_ms)

@@ -39,7 +39,7 @@ def joint(
     if source.is_dir():
         if overrides:
             raise InputError("--set: not for the folder of a run, whose configuration is in it")
-        from edgestill.jobs.joint_of_run import adapt_run
+        from edgestill.jobs.joint.of_run import adapt_run
 
         folder = out or source / "joint"
         report = adapt_run(source, level, folder, told)
@@ -54,7 +54,7 @@ def _trained(
     source: Path, overrides: list[str], out: Path | None, told: Any
 ) -> tuple[Path, dict[str, Any]]:
     resolved = load_as(JointConfig, source, overrides)
-    from edgestill.jobs.joint_job import splits_of, train_model  # torch takes seconds
+    from edgestill.jobs.joint.training import splits_of, train_model  # torch takes seconds
     from edgestill.jobs.split_job import create_folder
 
     folder = out or Path("runs") / f"{resolved.name}-{time.strftime('%Y%m%d-%H%M%S')}"

@@ -14,7 +14,7 @@ from edgestill.jobs.commands.token import TOKEN_VARIABLE, serving_token
 
 if TYPE_CHECKING:
     from edgestill.inference.service import ServiceSettings
-    from edgestill.jobs.serve_job import Ready, ServeSettings
+    from edgestill.jobs.serving.job import Ready, ServeSettings
 
 _TIERS = ("cloud", "fog")
 
@@ -71,7 +71,7 @@ def serve(
     from edgestill.actors import check_address  # torch and Ray take seconds to import
     from edgestill.actors.serving import Endpoint
     from edgestill.inference.service import AboveSettings, ServiceSettings
-    from edgestill.jobs.serve_job import ServeSettings
+    from edgestill.jobs.serving.job import ServeSettings
 
     limits = ServiceSettings(
         max_frame_bytes=max_frame_bytes,
@@ -107,7 +107,7 @@ def serve(
 
 
 def _run(settings: "ServeSettings", address: str | None, *, quiet: bool) -> None:
-    from edgestill.jobs.serve_job import serve as serve_until_interrupted
+    from edgestill.jobs.serving.job import serve as serve_until_interrupted
     from edgestill.telemetry import configure_logging
 
     configure_logging(None, quiet=quiet)
@@ -125,7 +125,7 @@ def _show(settings: "ServeSettings", ready: "Ready", *, quiet: bool) -> None:
         return
     from rich.text import Text
 
-    from edgestill.jobs.serve_job import reached
+    from edgestill.jobs.serving.job import reached
     from edgestill.monitoring import address_of
     from edgestill.report import closing_group
     from edgestill.report.table import table

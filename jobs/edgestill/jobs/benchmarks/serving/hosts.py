@@ -38,7 +38,7 @@ def ours(folder: Path) -> None:
     """Serve as ``edgestill serve`` does, with one replica on Ray."""
     from edgestill.actors.serving import Endpoint
     from edgestill.inference.service import ServiceSettings
-    from edgestill.jobs.serve_job import ServeSettings, serve
+    from edgestill.jobs.serving.job import ServeSettings, serve
 
     settings = ServeSettings(
         folder=folder,

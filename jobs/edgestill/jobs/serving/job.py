@@ -16,8 +16,8 @@ from edgestill.actors import cluster
 from edgestill.actors.serving import Bound, Endpoint, Replicas
 from edgestill.allocation import PoolBounds
 from edgestill.inference.answer import Tier
-from edgestill.jobs.serve_model import WatchedModel
-from edgestill.jobs.serve_signals import PrometheusQueue
+from edgestill.jobs.serving.model import WatchedModel
+from edgestill.jobs.serving.signals import PrometheusQueue
 from edgestill.monitoring import address_of, announce, targets_folder
 from edgestill.monitoring.targets import remove_abandoned
 

@@ -14,7 +14,7 @@ from edgestill.fleet import HostVitals
 from edgestill.inference.client import CloudClient, EdgeClient, Inputs, JointAnswer
 from edgestill.inference.joint import Edge, load_edge
 from edgestill.inference.tiers import Limits, RatePolicy, VitalsLimits, largest, sufficient
-from edgestill.jobs.infer_inputs import inputs_of
+from edgestill.jobs.serving.inputs import inputs_of
 
 WRONG = frozenset({"refused", "untrusted"})
 """Why nobody answered where what the user gave is wrong: the token, the model, the certificates."""

@@ -13,7 +13,7 @@ from edgestill.inference.joint import classified_samples, save_joint
 from edgestill.inference.joint.fleet import FleetFamily, StudentEdge, TeacherCloud
 from edgestill.inference.joint.samples import inputs_of
 from edgestill.inference.joint.training import Sets, adapted_model, lessons_of
-from edgestill.jobs.joint_job import Splits, Told, measured
+from edgestill.jobs.joint.training import Splits, Told, measured
 from edgestill.jobs.split_job import create_folder
 from edgestill.jobs.students import Student, open_student
 from edgestill.report import versions_and_hardware

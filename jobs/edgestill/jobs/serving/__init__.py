@@ -1,0 +1,1 @@
+"""Serving a joint model on Ray, and asking it from a device."""
