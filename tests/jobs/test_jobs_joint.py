@@ -159,9 +159,12 @@ def test_detection_takes_no_rule_and_no_classes_of_a_classification(tiny):
         load_as(JointConfig, tiny, ["data=digit_scenes", "recall.classes=[1]"])
 
 
-def test_the_configuration_of_the_repository_is_right(pytestconfig):
-    config = load_as(JointConfig, pytestconfig.rootpath / "jobs/configs/eccentric.yaml")
-    assert config.data == "photo_digits"
+@pytest.mark.parametrize(
+    ("name", "data"), [("eccentric", "photo_digits"), ("eccentric_detection", "digit_scenes")]
+)
+def test_the_configurations_of_the_repository_are_right(pytestconfig, name, data):
+    config = load_as(JointConfig, pytestconfig.rootpath / f"jobs/configs/{name}.yaml")
+    assert config.data == data
     assert config.fog_epochs > 0
 
 
