@@ -33,7 +33,7 @@ _DROPPED = 0.1
 
 
 class EdgeDetector(EdgeNetwork):
-    """A device's detector, of some 30 thousand parameters.
+    """A device's detector, of some 90 thousand parameters.
 
     Args:
         classes: K.
@@ -43,7 +43,7 @@ class EdgeDetector(EdgeNetwork):
     """
 
     def __init__(
-        self, classes: int, *, side_pixels: int = 96, token_size: int = 48, width: int = 64
+        self, classes: int, *, side_pixels: int = 96, token_size: int = 48, width: int = 128
     ) -> None:
         super().__init__()
         self.token_shape = ((side_pixels // STRIDE_PIXELS) ** 2, token_size)

@@ -77,7 +77,7 @@ class PictureFamily:
         return cls(picture=picture_input(values["picture"]), classes=int(values["classes"]))
 
     def edge(self) -> PictureEdge:
-        """Return a plain network of some ten thousand parameters."""
+        """Return a plain network of some twenty thousand parameters."""
         return PictureEdge(self._shape, self.classes)
 
     def cloud(self) -> PictureCloud:

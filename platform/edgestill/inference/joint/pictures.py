@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from edgestill.errors import ConfigurationError
 from edgestill.inference.joint.networks import CloudNetwork, EdgeNetwork
 
-EDGE_CHANNELS = (12, 16, 24)
+EDGE_CHANNELS = (24, 16, 48)
+"""Few after the second convolution, whose map travels."""
+
 CLOUD_WIDTH, FOG_WIDTH = 32, 16
 
 _PATCH = 2
