@@ -143,7 +143,7 @@ def test_what_it_writes_is_for_grafana_too(monitor, tmp_path):
     assert one.url in (provisioning / "datasources" / "prometheus.yaml").read_text()
     provider = (provisioning / "dashboards" / "edgestill.yaml").read_text()
     assert str(tmp_path / "kept" / "grafana") in provider
-    assert len(list((tmp_path / "kept" / "grafana").glob("*.json"))) == 5
+    assert len(list((tmp_path / "kept" / "grafana").glob("*.json"))) == 6
     rules = httpx.get(f"{one.url}/api/v1/rules").json()["data"]["groups"]
     assert {rule["health"] for group in rules for rule in group["rules"]} <= {"ok", "unknown"}
 
