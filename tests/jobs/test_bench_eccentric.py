@@ -260,7 +260,8 @@ def test_a_task_is_trained_framed_and_judged(task, tmp_path):
     assert edge.bytes_sent == 0.0
     assert all(one.bytes_sent > 24.0 for one in (*features, whole))
     assert all(one.edge_flops > edge.edge_flops for one in features)
-    assert whole.cloud_flops == found.cloud_flops > 4 * edge.edge_flops
+    least = {"classification": 6, "detection": 4}[task]
+    assert whole.cloud_flops == found.cloud_flops > least * edge.edge_flops
     assert 0.0 <= found.cloud_accuracy <= 1.0
 
 
