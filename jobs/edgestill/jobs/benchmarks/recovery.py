@@ -16,7 +16,8 @@ import psutil
 
 from edgestill.errors import RunError
 from edgestill.jobs.benchmarks.form import Measured, ResultTable, at_most
-from edgestill.jobs.benchmarks.peers.sides import Side, descendants
+from edgestill.jobs.benchmarks.peers.sides import Side
+from edgestill.jobs.benchmarks.processes import descendants
 from edgestill.jobs.benchmarks.simulation_sides import CORES, Prepared, prepare, start
 from edgestill.jobs.benchmarks.simulation_work import Contest
 from edgestill.report import Advance, show_progress

@@ -7,7 +7,7 @@ from typing import Self
 
 import psutil
 
-from edgestill.jobs.benchmarks.peers.sides import descendants
+from edgestill.jobs.benchmarks.processes import descendants
 
 INTERVAL_S = 0.5
 COORDINATOR = "coordinator"

@@ -45,15 +45,15 @@ class Family(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureFamily:
-    """Classification of small pictures of kind ``visual``.
+class OfPictures:
+    """What families share that take in one picture of kind ``visual``.
 
     Attributes:
         picture: what is taken in.
         classes: K.
     """
 
-    KIND: ClassVar[str] = "pictures"
+    KIND: ClassVar[str]
     picture: Input
     classes: int
 
@@ -61,11 +61,6 @@ class PictureFamily:
     def inputs(self) -> Specs:
         """Pictures."""
         return {"visual": self.picture}
-
-    @property
-    def task(self) -> Classification:
-        """One of K classes."""
-        return Classification(classes=self.classes)
 
     def plain(self) -> dict[str, Any]:
         """Return the family as values that JSON has."""
@@ -75,6 +70,18 @@ class PictureFamily:
     def of(cls, values: Mapping[str, Any]) -> Self:
         """Return the family that :meth:`plain` wrote."""
         return cls(picture=picture_input(values["picture"]), classes=int(values["classes"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFamily(OfPictures):
+    """Classification of small pictures."""
+
+    KIND: ClassVar[str] = "pictures"
+
+    @property
+    def task(self) -> Classification:
+        """One of K classes."""
+        return Classification(classes=self.classes)
 
     def edge(self) -> PictureEdge:
         """Return a plain network of some twenty thousand parameters."""

@@ -1,14 +1,14 @@
 """Detection as a family of joint models: digits to be found in square pictures."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from edgestill.data.detection import DetectionSet
 from edgestill.inference.detection import CloudDetector, Detection, EdgeDetector, padded_objects
-from edgestill.inference.joint.inputs import Input, Specs, picture_input
+from edgestill.inference.joint.family import OfPictures
+from edgestill.inference.joint.inputs import Input
 from edgestill.inference.joint.samples import Samples
 
 _FOG_CHANNELS, _FOG_BLOCKS = (16, 32, 48), 2
@@ -17,36 +17,15 @@ _SCALE, _OFFSET = 4.0 / 255.0, -2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SceneFamily:
-    """Detection in square pictures of kind ``visual``.
-
-    Attributes:
-        picture: what is taken in.
-        classes: K.
-    """
+class SceneFamily(OfPictures):
+    """Detection in square pictures."""
 
     KIND: ClassVar[str] = "scenes"
-    picture: Input
-    classes: int
-
-    @property
-    def inputs(self) -> Specs:
-        """Pictures."""
-        return {"visual": self.picture}
 
     @property
     def task(self) -> Detection:
         """Boxes of K classes."""
         return Detection(classes=self.classes, side_pixels=self.picture.shape[-1])
-
-    def plain(self) -> dict[str, Any]:
-        """Return the family as values that JSON has."""
-        return {"kind": self.KIND, "picture": self.picture.plain(), "classes": self.classes}
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
-        """Return the family that :meth:`plain` wrote."""
-        return cls(picture=picture_input(values["picture"]), classes=int(values["classes"]))
 
     def edge(self) -> EdgeDetector:
         """Return a detector of separable convolutions."""

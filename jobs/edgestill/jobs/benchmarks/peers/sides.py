@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from edgestill.errors import RunError
 from edgestill.jobs.benchmarks.peers.app.digits8.turns import MARK, REFEREE
-
-END_WITHIN_S = 10.0
-"""How long a side may take to end once its line is closed."""
+from edgestill.jobs.benchmarks.processes import end_with_family
 
 
 class SideError(RunError):
@@ -99,19 +96,7 @@ class Side:
 
     def close(self) -> None:
         """End the side and everything that it started."""
-        family = descendants(self.pid)
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.terminate()
-        _, alive = psutil.wait_procs(family, timeout=END_WITHIN_S / 2)
-        for process in alive:
-            if process.is_running():
-                process.kill()
-        self._process.kill()
-        self._process.wait()
+        end_with_family(self._process)
 
     def _say(self, words: str) -> None:
         if self._process.stdin is None:
@@ -144,11 +129,3 @@ class Side:
         """Return the last line of the side's log that says something."""
         text = self._log.read_text(encoding="utf-8", errors="replace").strip()
         return text.splitlines()[-1].strip() if text else "its log is empty"
-
-
-def descendants(pid: int) -> list[psutil.Process]:
-    """Return the processes that a process has started, and these in turn; empty if it is gone."""
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []

@@ -3,7 +3,6 @@
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -13,15 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from edgestill.errors import RunError
-from edgestill.jobs.benchmarks.peers.sides import descendants
+from edgestill.jobs.benchmarks.processes import end_with_family
 
 MARK = "edgestill.child "
 """Begins each line that is meant for the parent; libraries print what they like beside it."""
 
-END_WITHIN_S = 10.0
 _LISTEN_S = 0.2
 
 
@@ -109,20 +105,7 @@ class Child:
 
     def close(self) -> None:
         """End the process, politely first, and everything that it started."""
-        family = descendants(self.pid)
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGTERM)
-        _, alive = psutil.wait_procs(family, timeout=END_WITHIN_S / 2)
-        for process in alive:
-            if process.is_running():
-                process.kill()
-        self._process.kill()
-        self._process.wait()
-        psutil.wait_procs(alive, timeout=END_WITHIN_S / 2)
+        end_with_family(self._process)
 
     def _listen(self) -> None:
         if self._process.stdout is not None:

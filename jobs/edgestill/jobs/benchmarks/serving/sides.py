@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from edgestill.jobs.benchmarks.peers.sides import descendants
+from edgestill.jobs.benchmarks.processes import descendants
 from edgestill.jobs.benchmarks.serving.amount import OURS, PATH, RAY_SERVE_PATHS, SIDES
 from edgestill.jobs.benchmarks.serving.child import Child, ChildError
 
