@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from trade_off_case import dynamic_case, way
 
 from edgestill.errors import InputError
 from edgestill.inference import gates
@@ -15,7 +16,6 @@ from edgestill.inference.tradeoffs import (
     Outcomes,
     PricedPolicy,
     Reference,
-    Way,
     adaptive,
     best_within,
     cheapest,
@@ -29,19 +29,6 @@ from edgestill.inference.tradeoffs import (
     point,
     try_all,
 )
-
-
-def way(kind, right, sent, edge_flops, cloud_flops):
-    count = len(right)
-    return Way(
-        kind=kind,
-        name=kind,
-        right=np.asarray(right, float),
-        bytes_sent=np.full(count, float(sent)),
-        edge_flops=edge_flops,
-        cloud_flops=cloud_flops,
-    )
-
 
 OUTCOMES = Outcomes(
     edge=way("edge", [1, 0, 0, 1], 0, 10.0, 0.0),
@@ -116,20 +103,6 @@ def test_hypervolume_of_two_boxes_that_overlap():
     assert hypervolume(costs, np.ones(2)) == pytest.approx(0.75)
 
 
-def dynamic_case(count=3000):
-    """The edge is right where it is sure; features mend half of the rest, the input all of it."""
-    rng = np.random.default_rng(4)
-    sure = rng.random(count)
-    p = 0.5 + sure / 2
-    answers = gates.Answers(probabilities_NK=np.stack([p, 1 - p], axis=1))
-    outcomes = Outcomes(
-        edge=way("edge", rng.random(count) < 0.3 + 0.7 * sure, 0, 10.0, 0.0),
-        features=[way("features", rng.random(count) < 0.75 + 0.25 * sure, 50, 12.0, 40.0)],
-        whole_input=way("input", np.ones(count), 400, 10.0, 100.0),
-    )
-    return answers, outcomes
-
-
 def priced(worth, byte_price, places=(0, 1, 2)):
     return PricedPolicy(worth=worth, byte_price=byte_price, flop_price=0.0, places=places)
 
@@ -159,12 +132,12 @@ def test_dynamic_is_right_more_often_than_a_gate_at_the_same_bytes():
 def test_gates_of_an_architecture_never_hand_on_more_than_asked_and_only_its_own_way():
     answers, outcomes = dynamic_case()
     rates = (0.0, 0.3, 1.0)
-    for made, way in ((independent, 2), (adaptive, 1)):
+    for made, place in ((independent, 2), (adaptive, 1)):
         policies = made(answers, outcomes, gates.least_confidence, rates)
         for policy, rate in zip(policies, rates, strict=True):
             chosen = policy.choose(answers)
-            assert set(chosen) <= {0, way}
-            assert rate - 0.01 <= np.mean(chosen == way) <= rate
+            assert set(chosen) <= {0, place}
+            assert rate - 0.01 <= np.mean(chosen == place) <= rate
 
 
 def test_what_policies_choose_alike_is_scored_once():

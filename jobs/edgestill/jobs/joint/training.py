@@ -27,15 +27,13 @@ from edgestill.inference.joint.training import Sets, train_joint
 from edgestill.inference.joint.ways import Ran, run_ways
 from edgestill.inference.tradeoffs import (
     Point,
-    Policy,
     Reference,
     adaptive,
     cheapest,
-    dynamic,
     independent,
-    learn_worth,
     point,
     try_all,
+    try_dynamic,
 )
 from edgestill.report import versions_and_hardware
 
@@ -179,16 +177,13 @@ def _architectures(
     reference = Reference(
         score=point("cloud", outcomes, whole).right, right_N=outcomes.whole_input.right
     )
-    policies: dict[str, list[Policy]] = {
-        "Independent": list(independent(answers, outcomes, hardness, OFFLOAD_RATES)),
-        "Adaptive": list(adaptive(answers, outcomes, hardness, OFFLOAD_RATES)),
-        "Dynamic": list(dynamic(learn_worth(answers, outcomes))),
+    singles = {
+        name: try_all(policies(answers, outcomes, hardness, OFFLOAD_RATES), answers, outcomes)
+        for name, policies in (("Independent", independent), ("Adaptive", adaptive))
     }
     rows = []
-    for name, tried in policies.items():
-        found = cheapest(
-            try_all(tried, answers, outcomes), reference, kept=kept, standard_errors=SAFETY
-        )
+    for name, tried in {**singles, "Dynamic": try_dynamic(answers, outcomes)}.items():
+        found = cheapest(tried, reference, kept=kept, standard_errors=SAFETY)
         chosen = None if found is None else found.choose(ran["test"].answers(task))
         rows.append(
             {

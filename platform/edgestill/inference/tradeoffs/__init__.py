@@ -1,6 +1,7 @@
 """Trade-offs of joint inference: what each way costs and gives, and which are worth having."""
 
 from edgestill.inference.tradeoffs.architectures import adaptive, dynamic, gate_curve, independent
+from edgestill.inference.tradeoffs.crossfit import held_out_worth, try_dynamic
 from edgestill.inference.tradeoffs.operating import (
     Reference,
     Tried,
@@ -36,10 +37,12 @@ __all__ = [
     "dynamic",
     "front",
     "gate_curve",
+    "held_out_worth",
     "hypervolume",
     "improved",
     "independent",
     "learn_worth",
     "point",
     "try_all",
+    "try_dynamic",
 ]

@@ -1,9 +1,9 @@
 """Which policies an architecture is run with: found on validation data, to be judged elsewhere."""
 
 # Names end in shape letters: P policies, N inputs.
-# ruff: noqa: N806, N815
+# ruff: noqa: N803, N806, N815
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,9 @@ from edgestill.inference.gates import Answers
 from edgestill.inference.tradeoffs.outcomes import Choice, Floats, Outcomes, Point, point
 from edgestill.inference.tradeoffs.pareto import front
 from edgestill.inference.tradeoffs.policies import Policy
+
+_BLOCKS = 40
+"""Enough for a standard error that is itself a ninth off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,14 @@ class Tried:
         """Return [P, 3]: bytes, operations, and what is missing to being right."""
         return np.array([(one.bytes_sent, one.flops, 1.0 - one.right) for one in self.points])
 
+    def beside(self, other: "Tried") -> "Tried":
+        """Return these policies and others on the same inputs."""
+        return Tried(
+            policies=[*self.policies, *other.policies],
+            points=[*self.points, *other.points],
+            right_PN=np.concatenate([self.right_PN, other.right_PN]),
+        )
+
     def front(self) -> list[Policy]:
         """Return the policies that no other betters."""
         return front(self.policies, self.costs())
@@ -47,10 +58,15 @@ class Reference:
 
 
 def try_all(policies: Sequence[Policy], answers: Answers, outcomes: Outcomes) -> Tried:
-    """Return what policies give; what several choose alike is scored once."""
+    """Return what policies give."""
+    return tried_with(policies, _choices(policies, answers), outcomes)
+
+
+def tried_with(policies: Sequence[Policy], choices: Iterable[Choice], outcomes: Outcomes) -> Tried:
+    """Return what policies give that choose so; what several choose alike is scored once."""
     points: dict[bytes, Point] = {}
     found, right = [], []
-    for policy, chosen in zip(policies, _choices(policies, answers), strict=True):
+    for policy, chosen in zip(policies, choices, strict=True):
         key = np.asarray(chosen, np.uint8).tobytes()
         if key not in points:
             points[key] = point(policy.name, outcomes, chosen)
@@ -87,8 +103,7 @@ def improved(base: Tried, others: Tried, *, standard_errors: float) -> list[Poli
         within = (costs[:, 0] <= own.bytes_sent) & (costs[:, 1] <= own.flops)
         gains = np.where(within, 1.0 - costs[:, 2] - own.right, -np.inf)
         best = int(gains.argmax())
-        differences = others.right_PN[best] - right_N
-        margin = standard_errors * differences.std() / np.sqrt(len(right_N))
+        margin = standard_errors * standard_error(others.right_PN[best] - right_N)
         better = within[best] and gains[best] > margin
         found.append(others.policies[best] if better else policy)
     return found
@@ -131,9 +146,20 @@ def cheapest(
             validation data flatters what is chosen by it.
     """
     beyond = tried.right_PN - kept * reference.right_N
-    margins = standard_errors * beyond.std(axis=1) / np.sqrt(beyond.shape[1])
+    margins = standard_errors * np.apply_along_axis(standard_error, 1, beyond)
     costs = tried.costs()
     enough = np.flatnonzero(1.0 - costs[:, 2] - kept * reference.score >= margins)
     if not len(enough):
         return None
     return tried.policies[int(enough[costs[enough, 0].argmin()])]
+
+
+def standard_error(values_N: Floats) -> float:
+    """Return the standard error of the mean of N values, whose neighbours may be alike.
+
+    By the means of blocks of consecutive values (batch means: Law & Carson, Operations Research
+    1979), as several validation inputs may show one thing; N is at least 2.
+    """
+    blocks = np.array_split(values_N, min(_BLOCKS, len(values_N)))
+    means = np.array([block.mean() for block in blocks])
+    return float(means.std(ddof=1) / np.sqrt(len(means)))

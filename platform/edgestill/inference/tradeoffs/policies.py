@@ -8,7 +8,7 @@ import numpy as np
 
 from edgestill.inference.gates import Answers, Hardness
 from edgestill.inference.gates.learned import features_of, fitted_regression, logistic
-from edgestill.inference.tradeoffs.outcomes import Choice, Floats, Outcomes
+from edgestill.inference.tradeoffs.outcomes import Choice, Floats, Outcomes, Way
 
 Basis = Callable[[Answers], Floats]
 """What a policy goes by: answers of N inputs to values [N, ...], the same for the same answers."""
@@ -84,7 +84,11 @@ class Worth:
 
     def __call__(self, answers: Answers) -> Floats:
         """Return [N, W], how right each way is expected to be."""
-        return logistic(features_of(answers) @ self.weights.T + self.biases)
+        return self.of(features_of(answers))
+
+    def of(self, features_NF: Floats) -> Floats:  # noqa: N803 - shape letters
+        """Return [N, W] of answers' features."""
+        return logistic(features_NF @ self.weights.T + self.biases)
 
 
 def learn_worth(answers: Answers, outcomes: Outcomes) -> Worth:
@@ -94,13 +98,17 @@ def learn_worth(answers: Answers, outcomes: Outcomes) -> Worth:
         answers: of the device.
         outcomes: of the same inputs.
     """
-    features = features_of(answers)
-    fitted = [fitted_regression(features, way.right) for way in outcomes.ways]
+    return fitted_worth(features_of(answers), outcomes.ways)
+
+
+def fitted_worth(features_NF: Floats, ways: Sequence[Way]) -> Worth:  # noqa: N803 - shape letters
+    """Return the worth of ways for N inputs whose answers have such features."""
+    fitted = [fitted_regression(features_NF, way.right) for way in ways]
     return Worth(
         weights=np.stack([weights for weights, _ in fitted]),
         biases=np.array([bias for _, bias in fitted]),
-        bytes_sent=np.array([way.bytes_sent.mean() for way in outcomes.ways]),
-        flops=np.array([way.edge_flops + way.cloud_flops for way in outcomes.ways]),
+        bytes_sent=np.array([way.bytes_sent.mean() for way in ways]),
+        flops=np.array([way.edge_flops + way.cloud_flops for way in ways]),
     )
 
 

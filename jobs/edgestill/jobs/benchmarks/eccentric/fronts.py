@@ -13,13 +13,12 @@ from edgestill.inference.tradeoffs import (
     Tried,
     adaptive,
     best_within,
-    dynamic,
     hypervolume,
     improved,
     independent,
-    learn_worth,
     point,
     try_all,
+    try_dynamic,
 )
 from edgestill.jobs.benchmarks.eccentric.part import Measurement, Part
 
@@ -137,8 +136,8 @@ def _validated(measured: Measurement, rule: Hardness) -> _Validated:
         ADAPTIVE: adaptive(answers, outcomes, rule, OFFLOAD_RATES),
     }
     tried = {name: try_all(policies, answers, outcomes) for name, policies in singles.items()}
-    both = [policy for policies in singles.values() for policy in policies]
-    every = try_all([*both, *dynamic(learn_worth(answers, outcomes))], answers, outcomes)
+    # Of equals the first is taken: the simpler one.
+    every = tried[INDEPENDENT].beside(tried[ADAPTIVE]).beside(try_dynamic(answers, outcomes))
     better = {
         name: improved(one, every, standard_errors=BEYOND_DOUBT) for name, one in tried.items()
     }
