@@ -2,20 +2,18 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import numpy as np
-import psutil
 import pytest
 from processes import wait_until
 from prometheus_server import prometheus
 from ray_head import free_ports
+from serving_processes import TOKEN, joint_folder, replicas, serving
 
 from edgestill.inference.joint import save_joint
 from edgestill.monitoring import targets_folder
@@ -26,48 +24,18 @@ from certificates import write_certificates
 from joint_models import model, pictures
 
 HERE = Path(__file__).parent
-TOKEN = "s3cret-of-a-test"  # noqa: S105 - a test's
 INPUTS = 12
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A joint model that nobody trained."""
-    save_joint(tmp_path / "joint", model(), {})
-    return tmp_path / "joint"
+    return joint_folder(tmp_path)
 
 
 @pytest.fixture
 def given(tmp_path):
     np.save(tmp_path / "given.npy", pictures(INPUTS))
     return tmp_path / "given.npy"
-
-
-@contextmanager
-def serving(folder, log, *options):
-    """Run `edgestill serve` inside the block; give its process and its address."""
-    command = [sys.executable, "-m", "edgestill.jobs.cli", "serve", str(folder), *options]
-    with log.open("w") as out:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command,
-            env={**os.environ, "EDGESTILL_SERVING_TOKEN": TOKEN},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        found = wait_until(
-            lambda: (
-                process.poll() is not None or re.search(r"of model \w+ at (\S+)\n", log.read_text())
-            ),
-            within_s=120,
-            what="the service",
-        )
-        assert process.poll() is None, log.read_text()
-        yield process, found[1]
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=90) == 0, log.read_text()
 
 
 def infer(folder, given, url, ca, *options):
@@ -85,17 +53,6 @@ def infer(folder, given, url, ca, *options):
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == INPUTS
     return rows
-
-
-def replicas(process):
-    return [one for one in psutil.Process(process.pid).children(recursive=True) if served_by(one)]
-
-
-def served_by(process):
-    try:
-        return process.name().startswith("ray::Replica") or "ray::Replica" in process.cmdline()[0]
-    except (psutil.Error, IndexError):
-        return False
 
 
 def by(rows):

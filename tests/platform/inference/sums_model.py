@@ -12,13 +12,14 @@ FINGERPRINT = 7
 
 
 class Sums:
-    """Answers with a confidence, as a tier."""
+    """Answers with a confidence, as a tier; a sum of -1 is a fault of the model."""
 
     def __init__(self, *, by="cloud", confidence=1.0, offset=0, pause_s=0.0, doubt=0.2):
         self.fingerprint = FINGERPRINT
         self.doubt = doubt
         self.by, self.confidence = by, confidence
         self.offset, self.pause_s = offset, pause_s
+        self.batches = []
 
     def describe(self):
         return {"answers": "sums"}
@@ -31,11 +32,14 @@ class Sums:
 
     def answer(self, contents):
         time.sleep(self.pause_s)
+        self.batches.append(len(contents))
+        if -1 in contents:
+            raise RuntimeError("a fault of the model")
         return [
             Answer(by=self.by, label=value + self.offset, confidence=self.confidence)
             for value in contents
         ]
 
 
-def frame(value):
-    return encode_arrays({"x": np.array([value], np.int32)}, bits=32, fingerprint=FINGERPRINT)
+def frame(value, fingerprint=FINGERPRINT):
+    return encode_arrays({"x": np.array([value], np.int32)}, bits=32, fingerprint=fingerprint)

@@ -8,49 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
-import numpy as np
 import pytest
 import uvicorn
+from sums_model import Sums, frame
 
-from edgestill.codec import decode_arrays, encode_arrays
-from edgestill.errors import FrameError
-from edgestill.inference.answer import Answer
 from edgestill.inference.service import Service, ServiceSettings, make_app
 from edgestill.inference.service.told import Told
 from edgestill.inference.wire import DEADLINE_HEADER, INPUTS_HEADER
 from edgestill.telemetry import SERVING
-
-FINGERPRINT = 7
-
-
-class Sums:
-    """A served model whose label is the sum of what it is sent."""
-
-    def __init__(self, fingerprint=FINGERPRINT, offset=0, pause_s=0.0):
-        self.fingerprint = fingerprint
-        self.offset = offset
-        self.pause_s = pause_s
-        self.batches = []
-
-    def describe(self):
-        return {"answers": "sums"}
-
-    def read(self, frame):
-        arrays = decode_arrays(frame, fingerprint=self.fingerprint, max_bytes=1 << 16)
-        if arrays.keys() != {"x"} or arrays["x"].dtype != np.int32:
-            raise FrameError("frame: expected one array x of int32")
-        return int(arrays["x"].sum())
-
-    def answer(self, contents):
-        time.sleep(self.pause_s)
-        self.batches.append(len(contents))
-        if -1 in contents:
-            raise RuntimeError("a fault of the model")
-        return [Answer(by="cloud", label=value + self.offset, confidence=1.0) for value in contents]
-
-
-def frame(value, fingerprint=FINGERPRINT):
-    return encode_arrays({"x": np.array([value], np.int32)}, bits=32, fingerprint=fingerprint)
 
 
 @contextmanager

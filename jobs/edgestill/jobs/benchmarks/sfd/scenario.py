@@ -87,7 +87,7 @@ def half_teacher(
 
 def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
     """Return the scenario of each dataset."""
-    devices, steps = 8, (40 if quick else 80)
+    devices, steps = (6, 24) if quick else (8, 80)
     shares = (0.25, 0.5) if quick else (0.125, 0.25, 0.5)
     links = () if quick else (25_000, 50_000, 100_000)
     return (
@@ -101,11 +101,12 @@ def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
             steps=steps,
             shares=shares,
             link_bytes_per_s=links,
-            teacher_epochs=12 if quick else 15,
-            private_rounds=3 if quick else 8,
+            teacher_epochs=6 if quick else 15,
+            private_rounds=2 if quick else 8,
             averaged=not quick,
-            users=24 if quick else 60,
-            decoder_epochs=3 if quick else 10,
+            attacked=devices,
+            users=12 if quick else 60,
+            decoder_epochs=1 if quick else 10,
         ),
         Scenario(
             dataset="av_digits",
@@ -118,10 +119,11 @@ def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
             shares=shares,
             link_bytes_per_s=links,
             teacher_epochs=3 if quick else 15,
-            private_rounds=3 if quick else 8,
+            private_rounds=2 if quick else 8,
             averaged=not quick,
-            users=24 if quick else 60,
-            decoder_epochs=3 if quick else 10,
+            attacked=devices,
+            users=12 if quick else 60,
+            decoder_epochs=1 if quick else 10,
         ),
     )
 
