@@ -156,16 +156,16 @@ def test_what_improves_costs_no_more_and_is_better_beyond_doubt():
     base = try_all(independent(answers, outcomes, gates.least_confidence, rates), answers, outcomes)
     others = try_all(dynamic(learn_worth(answers, outcomes)), answers, outcomes)
     found = improved(base, others, standard_errors=2.0)
-    assert found[0] is base.policies[0]
+    assert found.policies[0] is base.policies[0]
     changed = 0
-    for policy, own in zip(found, base.points, strict=True):
-        new = point("", outcomes, policy.choose(answers))
+    for policy, new, own in zip(found.policies, found.points, base.points, strict=True):
+        assert new == replace(point("", outcomes, policy.choose(answers)), name=policy.name)
         assert new.right >= own.right
         assert new.bytes_sent <= own.bytes_sent
         assert new.flops <= own.flops
         changed += policy not in base.policies
     assert changed >= 2
-    assert improved(base, others, standard_errors=1e9) == list(base.policies)
+    assert improved(base, others, standard_errors=1e9).policies == list(base.policies)
 
 
 def test_the_most_accurate_within_a_budget_is_found_and_a_budget_below_all_is_refused():

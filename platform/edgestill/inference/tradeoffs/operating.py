@@ -44,6 +44,14 @@ class Tried:
             right_PN=np.concatenate([self.right_PN, other.right_PN]),
         )
 
+    def only(self, places: Sequence[int]) -> "Tried":
+        """Return the policies at some places, in that order."""
+        return Tried(
+            policies=[self.policies[place] for place in places],
+            points=[self.points[place] for place in places],
+            right_PN=self.right_PN[list(places)],
+        )
+
     def front(self) -> list[Policy]:
         """Return the policies that no other betters."""
         return front(self.policies, self.costs())
@@ -85,7 +93,7 @@ def _choices(policies: Sequence[Policy], answers: Answers) -> Iterator[Choice]:
         yield policy.choose_by(values[id(basis)])
 
 
-def improved(base: Tried, others: Tried, *, standard_errors: float) -> list[Policy]:
+def improved(base: Tried, others: Tried, *, standard_errors: float) -> Tried:
     """Return, for each policy of ``base``, one that costs no more and is no worse.
 
     That is the most accurate of ``others`` that sends no more bytes and takes no more operations,
@@ -98,15 +106,15 @@ def improved(base: Tried, others: Tried, *, standard_errors: float) -> list[Poli
         others: on the same inputs.
         standard_errors: of the mean paired difference, by which another must be better.
     """
-    costs, found = others.costs(), []
-    for policy, own, right_N in zip(base.policies, base.points, base.right_PN, strict=True):
+    costs, places = others.costs(), []
+    for place, (own, right_N) in enumerate(zip(base.points, base.right_PN, strict=True)):
         within = (costs[:, 0] <= own.bytes_sent) & (costs[:, 1] <= own.flops)
         gains = np.where(within, 1.0 - costs[:, 2] - own.right, -np.inf)
         best = int(gains.argmax())
         margin = standard_errors * standard_error(others.right_PN[best] - right_N)
         better = within[best] and gains[best] > margin
-        found.append(others.policies[best] if better else policy)
-    return found
+        places.append(len(base.policies) + best if better else place)
+    return base.beside(others).only(places)
 
 
 def best_within(tried: Tried, *, most_bytes: float, most_edge_flops: float) -> Policy:

@@ -80,21 +80,6 @@ class FrontStudy:
     hypervolumes: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Validated:
-    """Policies on validation data.
-
-    Attributes:
-        singles: of Independent and of Adaptive.
-        every: all that Dynamic can be.
-        better: for each policy of ``singles`` the one that Dynamic has in its place.
-    """
-
-    singles: Mapping[str, Tried]
-    every: Tried
-    better: Mapping[str, Sequence[Policy]]
-
-
 def study(measured: Measurement, rule: Hardness) -> FrontStudy:
     """Return the fronts of a seed's models.
 
@@ -102,15 +87,14 @@ def study(measured: Measurement, rule: Hardness) -> FrontStudy:
         measured: what every way gives.
         rule: the gate of Independent and Adaptive.
     """
-    found = _validated(measured, rule)
-    families = {**found.singles, DYNAMIC: found.every}
-    offered = _offered(found, measured)
+    validated = _validated(measured, rule)
+    offered = {name: _offered(tried, measured) for name, tried in validated.items()}
     return FrontStudy(
         offered=offered,
         matched=_matched(offered),
         within={
             name: {share: _within(tried, measured, share) for share in BUDGETS}
-            for name, tried in families.items()
+            for name, tried in validated.items()
         },
         hypervolumes={
             name: covered([one.tested for one in points], measured.test.outcomes)
@@ -129,34 +113,28 @@ def covered(points: Sequence[Point], outcomes: Outcomes) -> float:
     return hypervolume(costs / reference, np.ones(3))
 
 
-def _validated(measured: Measurement, rule: Hardness) -> _Validated:
+def _validated(measured: Measurement, rule: Hardness) -> dict[str, Tried]:
+    """Return each architecture's operating points on validation data.
+
+    Dynamic's are those of the single architectures, each with what it has in its place.
+    """
     answers, outcomes = measured.validation.answers, measured.validation.outcomes
-    singles: dict[str, Sequence[Policy]] = {
-        INDEPENDENT: independent(answers, outcomes, rule, OFFLOAD_RATES),
-        ADAPTIVE: adaptive(answers, outcomes, rule, OFFLOAD_RATES),
+    singles = {
+        name: try_all(policies(answers, outcomes, rule, OFFLOAD_RATES), answers, outcomes)
+        for name, policies in ((INDEPENDENT, independent), (ADAPTIVE, adaptive))
     }
-    tried = {name: try_all(policies, answers, outcomes) for name, policies in singles.items()}
+    both = singles[INDEPENDENT].beside(singles[ADAPTIVE])
     # Of equals the first is taken: the simpler one.
-    every = tried[INDEPENDENT].beside(tried[ADAPTIVE]).beside(try_dynamic(answers, outcomes))
-    better = {
-        name: improved(one, every, standard_errors=BEYOND_DOUBT) for name, one in tried.items()
-    }
-    return _Validated(singles=tried, every=every, better=better)
+    every = both.beside(try_dynamic(answers, outcomes))
+    return {**singles, DYNAMIC: improved(both, every, standard_errors=BEYOND_DOUBT)}
 
 
-def _offered(found: _Validated, measured: Measurement) -> dict[str, list[Offered]]:
-    """Return every operating point of each architecture."""
-    policies = {name: tried.policies for name, tried in found.singles.items()}
-    policies[DYNAMIC] = [policy for name in SINGLES for policy in found.better[name]]
-    return {
-        name: [
-            Offered(validated=validated, tested=tested)
-            for validated, tested in zip(
-                _points(own, measured.validation), _points(own, measured.test), strict=True
-            )
-        ]
-        for name, own in policies.items()
-    }
+def _offered(tried: Tried, measured: Measurement) -> list[Offered]:
+    tested = _points(tried.policies, measured.test)
+    return [
+        Offered(validated=one, tested=other)
+        for one, other in zip(tried.points, tested, strict=True)
+    ]
 
 
 def _matched(offered: Mapping[str, Sequence[Offered]]) -> list[Matched]:

@@ -66,14 +66,19 @@ def serving(load: Callable[[], Served], paths: Mapping[str, str]) -> Iterator[in
         port = free.getsockname()[1]
     serve.start(http_options={"host": HOST, "port": port}, logging_config=_QUIET)
     try:
-        for name, made in zip(paths, (OneAtATime, Batched), strict=True):
-            deployment = serve.deployment(
-                num_replicas=1,
-                max_ongoing_requests=_ONGOING,
-                ray_actor_options={"num_cpus": 1},
-                logging_config=_QUIET,
-            )(made)
-            serve.run(deployment.bind(load), name=name, route_prefix=paths[name])
+        deployed = serve.deployment(
+            num_replicas=1,
+            max_ongoing_requests=_ONGOING,
+            ray_actor_options={"num_cpus": 1},
+            logging_config=_QUIET,
+        )
+        made = zip(paths, (OneAtATime, Batched), strict=True)
+        serve.run_many(
+            [
+                serve.RunTarget(deployed(way).bind(load), name=name, route_prefix=paths[name])
+                for name, way in made
+            ]
+        )
         yield port
     finally:
         serve.shutdown()  # type: ignore[no-untyped-call]
