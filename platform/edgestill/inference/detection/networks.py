@@ -21,6 +21,9 @@ from edgestill.inference.joint.networks import CloudNetwork, EdgeNetwork, Varied
 
 KIND = "visual"
 STRIDE_PIXELS = 8
+CHANNELS = (24, 40, 96)
+"""After each of the three halvings of a picture's sides, at the edge and in the cloud."""
+
 _LOG_SIZE = 1.0
 """What an untrained cell says of a box's sides: e of its own."""
 
@@ -33,13 +36,13 @@ _DROPPED = 0.1
 
 
 class EdgeDetector(EdgeNetwork):
-    """A device's detector, of some 90 thousand parameters.
+    """A device's detector: a cloud's own trunk, narrowed to tokens, and a light head.
 
     Args:
         classes: K.
         side_pixels: of a picture, a multiple of 8.
         token_size: D.
-        width: channels on the grid, a multiple of 4.
+        width: channels of the head, whose convolutions are separable.
     """
 
     def __init__(
@@ -47,27 +50,26 @@ class EdgeDetector(EdgeNetwork):
     ) -> None:
         super().__init__()
         self.token_shape = ((side_pixels // STRIDE_PIXELS) ** 2, token_size)
-        half = width // 2
         self.recoloured = _Recoloured()
-        self.trunk = nn.Sequential(
-            _convolution(3, half // 2, stride=2),
-            _Separable(half // 2, half, stride=2),
-            _Separable(half, half),
-            _Separable(half, width, stride=2),
-            nn.Conv2d(width, token_size, 1, bias=False),
-            nn.BatchNorm2d(token_size),
+        self.trunk = _trunk(CHANNELS)
+        self.narrowed = nn.Sequential(
+            nn.Conv2d(CHANNELS[-1], token_size, 1, bias=False), nn.BatchNorm2d(token_size)
         )
         self.head = nn.Sequential(
             _convolution(token_size, width, size=1),
-            _Separable(width, width, size=5),
-            _Separable(width, width, size=5),
-            _Separable(width, width, size=5),
+            _Separable(width),
+            _Separable(width),
             _said(width, classes),
         )
 
+    def inherit(self, cloud: CloudNetwork) -> None:
+        """Begin with the trunk of a trained :class:`CloudDetector` of the usual channels."""
+        if isinstance(cloud, CloudDetector):
+            self.trunk.load_state_dict(cloud.trunk.state_dict())
+
     def tokens(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return [B, N, D], one token a cell, of standardised pictures [B, 3, side, side]."""
-        return _listed(_run(self.trunk, self.recoloured(inputs[KIND])))
+        return _listed(self.narrowed(_run(self.trunk, self.recoloured(inputs[KIND]))))
 
     def answer(self, tokens: Tensor) -> Tensor:
         """Return [B, C, 5 + K]."""
@@ -75,7 +77,7 @@ class EdgeDetector(EdgeNetwork):
 
 
 class CloudDetector(CloudNetwork):
-    """A cloud's detector, or with fewer channels and blocks a fog's.
+    """A residual detector of the cloud, or with fewer channels and blocks of a fog.
 
     Args:
         classes: K.
@@ -84,21 +86,15 @@ class CloudDetector(CloudNetwork):
     """
 
     def __init__(
-        self, classes: int, *, channels: Sequence[int] = (24, 40, 96), blocks: int = 2
+        self, classes: int, *, channels: Sequence[int] = CHANNELS, blocks: int = 2
     ) -> None:
         super().__init__()
-        first, second, third = channels
-        self.width = third
+        self.width = channels[-1]
         self.recoloured = _Recoloured()
-        self.trunk = nn.Sequential(
-            _convolution(3, first, stride=2),
-            _convolution(first, second, stride=2),
-            _Residual(second),
-            _convolution(second, third, stride=2),
-        )
+        self.trunk = _trunk(channels)
         self.tail = nn.Sequential(
-            *(_Residual(third) for _ in range(blocks)),
-            _said(third, classes),
+            *(_Residual(self.width) for _ in range(blocks)),
+            _said(self.width, classes),
         )
 
     def features(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -146,22 +142,20 @@ class _Recoloured(Varied):
 
 
 class _Separable(nn.Module):
-    """A convolution of each channel alone, then one across them; added to what came in if alike."""
+    """A convolution of each channel alone, then one across them, added to what came in."""
 
-    def __init__(self, inward: int, outward: int, *, size: int = 3, stride: int = 1) -> None:
+    def __init__(self, width: int, size: int = 5) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(inward, inward, size, stride, size // 2, groups=inward, bias=False),
-            nn.BatchNorm2d(inward),
+            nn.Conv2d(width, width, size, padding=size // 2, groups=width, bias=False),
+            nn.BatchNorm2d(width),
             nn.ReLU(),
-            nn.Conv2d(inward, outward, 1, bias=False),
-            nn.BatchNorm2d(outward),
+            nn.Conv2d(width, width, 1, bias=False),
+            nn.BatchNorm2d(width),
         )
-        self.alike = inward == outward and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.layers(x)
-        return nn.functional.relu(x + y if self.alike else y)
+        return nn.functional.relu(x + self.layers(x))
 
 
 class _Residual(nn.Module):
@@ -175,6 +169,17 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.relu(x + self.layers(x))
+
+
+def _trunk(channels: Sequence[int]) -> nn.Sequential:
+    """Return what halves a picture's sides three times, to so many channels each."""
+    first, second, third = channels
+    return nn.Sequential(
+        _convolution(3, first, stride=2),
+        _convolution(first, second, stride=2),
+        _Residual(second),
+        _convolution(second, third, stride=2),
+    )
 
 
 def _convolution(inward: int, outward: int, *, size: int = 3, stride: int = 1) -> nn.Module:

@@ -21,6 +21,12 @@ class EdgeNetwork(nn.Module):
 
     token_shape: tuple[int, int]
 
+    def inherit(self, cloud: "CloudNetwork") -> None:
+        """Begin with the layers that a trained cloud's network has alike, if there are any.
+
+        After Sanh et al., "DistilBERT", 2019, section 3, whose student begins so.
+        """
+
     def tokens(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return [B, N, D] of standardised inputs by kind, each [B, ...]."""
         raise NotImplementedError

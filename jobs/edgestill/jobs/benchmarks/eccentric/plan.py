@@ -18,6 +18,7 @@ class Length:
         cloud, edge, adaptation: of each stage.
         tested: inputs of the validation part and of the test part, at most.
         features: weight of the cloud's features in the edge's own training.
+        rate_weights: lambda of each rate, coarsest first.
     """
 
     public: int
@@ -26,6 +27,7 @@ class Length:
     adaptation: float
     tested: int
     features: float = 0.0
+    rate_weights: tuple[float, ...] = (1.0, 0.3, 0.08)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,22 +51,36 @@ class Amount:
 
 EVERY = 100_000
 
+_DETECTION_RATES = (3.0, 1.0, 0.3)
+
 FULL = Amount(
-    seeds={CLASSIFICATION: (71, 72, 73), DETECTION: (71, 72, 73)},
+    seeds={CLASSIFICATION: (81, 82, 83), DETECTION: (81, 82, 83)},
     lengths={
         CLASSIFICATION: Length(public=EVERY, cloud=8.0, edge=12.0, adaptation=8.0, tested=EVERY),
         DETECTION: Length(
-            public=EVERY, cloud=10.0, edge=12.0, adaptation=9.0, tested=EVERY, features=1.0
+            public=EVERY,
+            cloud=20.0,
+            edge=12.0,
+            adaptation=9.0,
+            tested=EVERY,
+            features=1.0,
+            rate_weights=_DETECTION_RATES,
         ),
     },
-    ablated=(71,),
+    ablated=(81,),
 )
 QUICK = Amount(
     seeds={CLASSIFICATION: (31,), DETECTION: (31,)},
     lengths={
-        CLASSIFICATION: Length(public=6_000, cloud=4.0, edge=8.0, adaptation=4.0, tested=800),
+        CLASSIFICATION: Length(public=5_000, cloud=4.0, edge=6.0, adaptation=4.0, tested=800),
         DETECTION: Length(
-            public=1_200, cloud=5.0, edge=6.0, adaptation=3.0, tested=200, features=1.0
+            public=800,
+            cloud=8.0,
+            edge=5.0,
+            adaptation=3.0,
+            tested=200,
+            features=1.0,
+            rate_weights=_DETECTION_RATES,
         ),
     },
     ablated=(),

@@ -68,7 +68,7 @@ def configuration(job: Study) -> JointConfig:
         fog_epochs=0.0,
         edge_epochs=length.edge,
         distillation=DistillationConfig(feature_weight=length.features),
-        adaptation=AdaptationConfig(epochs=length.adaptation),
+        adaptation=AdaptationConfig(epochs=length.adaptation, rate_weights=length.rate_weights),
     )
 
 

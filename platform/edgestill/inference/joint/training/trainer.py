@@ -67,7 +67,7 @@ def train_joint(family: Family, sets: Sets, config: JointConfig, told: Told) -> 
         heavier["fog"] = _heavier(family, "fog", sets, config)
     lessons = {tier: lessons_of(network, sets.public) for tier, network in heavier.items()}
     told("edge's network, with knowledge distillation from the cloud")
-    edge = _edge(family, sets, lessons["cloud"], config)
+    edge = _edge(family, sets, heavier["cloud"], lessons["cloud"], config)
     return adapted_model(family, edge, heavier, lessons, sets, config, told)
 
 
@@ -149,9 +149,12 @@ def _heavier(family: Family, tier: Tier, sets: Sets, config: JointConfig) -> Clo
     return network
 
 
-def _edge(family: Family, sets: Sets, lessons: Lessons, config: JointConfig) -> EdgeNetwork:
+def _edge(
+    family: Family, sets: Sets, cloud: CloudNetwork, lessons: Lessons, config: JointConfig
+) -> EdgeNetwork:
     seed = _seed(config.seed, "edge")
     network, recall = family.edge(), config.recall
+    network.inherit(cloud)
     task = boosted(family.task, recall.classes, recall.weight)
     epochs = config.edge_epochs
     plan = planned(len(sets.public), epochs=epochs, learning_rate=_NETWORK_RATE, seed=seed)
