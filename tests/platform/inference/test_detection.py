@@ -188,6 +188,19 @@ def test_networks_pass_tokens_and_features_of_the_shapes_that_they_declare(side)
     assert cloud.answer(adapted).shape == outputs
 
 
+def test_a_device_begins_with_the_features_of_the_cloud_and_a_head_of_its_own():
+    edge, cloud = EdgeDetector(CLASSES).eval(), CloudDetector(CLASSES).eval()
+    picture = torch.randn(2, 3, 96, 96)
+    before = edge.head[0][0].weight.clone()
+    assert not torch.equal(edge.trunk(picture), cloud.trunk(picture))
+    edge.inherit(cloud)
+    assert torch.equal(edge.trunk(picture), cloud.trunk(picture))
+    assert torch.equal(edge.head[0][0].weight, before)
+    # What the device learns from there on is its own.
+    edge.trunk[0][0].weight.data.zero_()
+    assert not torch.equal(edge.trunk(picture), cloud.trunk(picture))
+
+
 def test_a_few_scenes_are_learned(scenes):
     torch.manual_seed(0)
     pictures, targets = {"visual": scenes[0][:4]}, padded_objects(scenes[1][:4])

@@ -13,6 +13,7 @@ from edgestill.inference.detection import EdgeDetector
 from edgestill.inference.gates import curve
 from edgestill.inference.joint import Classification
 from edgestill.inference.joint.model import RULES
+from edgestill.inference.joint.pictures import PictureEdge
 from edgestill.inference.joint.training import (
     Lessons,
     Plan,
@@ -162,6 +163,21 @@ def test_a_fog_with_its_cloud_keeps_nearly_what_the_cloud_reaches_on_what_it_is_
 def test_temperatures_are_those_of_each_tier(trained):
     assert set(trained.temperatures) == {"edge", "cloud", "fog"}
     assert trained.task("edge").temperature == trained.temperatures["edge"]
+
+
+def test_the_edge_is_given_the_trained_cloud_before_it_is_trained(sets, monkeypatch):
+    begun = []
+
+    def noted(network, cloud):
+        begun.append((network.head.training, cloud.training, tuple(cloud.parameters())))
+
+    monkeypatch.setattr(PictureEdge, "inherit", noted)
+    config = CONFIG.model_copy(update={"fog_epochs": 0.0, "edge_epochs": 0.2, "cloud_epochs": 0.2})
+    found = train_joint(family(), sets, config, lambda _: None)
+    ((edge_untrained, cloud_training, weights),) = begun
+    assert edge_untrained
+    assert not cloud_training
+    assert all(map(torch.equal, weights, found.heavier["cloud"].network.parameters()))
 
 
 def test_recall_boosting_misses_fewer_of_the_watched_class():
