@@ -90,7 +90,7 @@ def box_part(seed, count=400):
     doubt = rng.random(count)
     rows = [np.clip(1.0 - d + 0.2 * rng.normal(size=rng.integers(0, 4)), 0.0, 1.0) for d in doubt]
     plain = outcomes(rng, doubt)
-    found = replace(plain, score=lambda chosen: 0.9 * float(plain.right_of(chosen).mean()))
+    found = replace(plain, score=lambda chosen, places: 0.9 * plain.merit(chosen, places))
     cloud = found.whole_input.right
     return Part(
         answers=detected(rows),

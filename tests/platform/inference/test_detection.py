@@ -113,7 +113,8 @@ def test_an_empty_scene_is_right_when_nothing_is_found_in_it():
     assert TASK.right(none, empty).tolist() == [1.0]
     assert len(TASK.answers(none).scores[0]) == 0
     none[0, 5, [4, 7]] = 8.0
-    assert TASK.right(none, empty).tolist() == [0.0]
+    # A false alarm is as wrong as it is sure.
+    assert TASK.right(none, empty) == pytest.approx([0.0], abs=1e-3)
 
 
 def test_of_overlapping_boxes_of_a_class_the_best_is_left():

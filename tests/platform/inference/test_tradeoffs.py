@@ -47,7 +47,7 @@ def test_a_choice_costs_what_its_ways_cost_in_the_mean():
 
 
 def test_a_choice_is_scored_by_the_outcomes_own_figure_of_merit():
-    scored = replace(OUTCOMES, score=lambda chosen: 0.25 * np.mean(chosen == 2))
+    scored = replace(OUTCOMES, score=lambda chosen, places: 0.25 * np.mean(chosen[places] == 2))
     assert point("mixed", scored, np.array([0, 2, 2, 0])).right == 0.125
 
 
@@ -143,7 +143,7 @@ def test_gates_of_an_architecture_never_hand_on_more_than_asked_and_only_its_own
 def test_what_policies_choose_alike_is_scored_once():
     answers, outcomes = dynamic_case(50)
     scored = []
-    outcomes = replace(outcomes, score=lambda chosen: scored.append(1) or 0.5)
+    outcomes = replace(outcomes, score=lambda *_: scored.append(1) or 0.5)
     twin = GatePolicy(name="twin", place=1, hardness=gates.least_confidence, threshold=0.2)
     tried = try_all([twin, replace(twin, name="other")], answers, outcomes)
     assert [one.name for one in tried.points] == ["twin", "other"]

@@ -94,20 +94,15 @@ def mean_average_precision(answers: Sequence[Matched]) -> float:
     return float(np.mean(precisions))
 
 
-def rightness(answer: Matched, told_score: float) -> float:
-    """Return how right one picture's answer is, 0..1: F1 of the boxes told, mean over overlaps.
+def rightness(answer: Matched) -> float:
+    """Return how right one picture's answer is, 0..1: its own mean average precision.
 
-    An empty picture in which nothing was found is right.
-
-    Args:
-        answer: of the picture.
-        told_score: boxes that are less confident do not count.
+    That of many pictures is no mean of theirs, but what betters the one betters the other. A
+    picture without objects is as right as its most confident box is unsure.
     """
-    told = answer.scores >= told_score
-    hits = answer.right_TD[:, told].sum(axis=1)
-    misses = (~answer.right_TD & ~answer.ignored_TD)[:, told].sum(axis=1)
-    every = hits + misses + len(answer.objects)
-    return float(np.where(every > 0, 2.0 * hits / np.maximum(every, 1), 1.0).mean())
+    if not len(answer.objects):
+        return float(1.0 - answer.scores[~answer.ignored_TD.any(axis=0)].max(initial=0.0))
+    return mean_average_precision([answer])
 
 
 def _precision(right_TD: NDArray[np.bool_], ignored_TD: NDArray[np.bool_], objects: int) -> float:

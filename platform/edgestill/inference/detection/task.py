@@ -69,8 +69,8 @@ class Detection:
         return [matched(found, objects) for found, objects in pairs]
 
     def right(self, outputs: Tensor, targets: Tensor) -> Floats:
-        """Return [B], each picture's F1 of the boxes told, mean over thresholds of overlap."""
-        return np.array([rightness(one, self.told_score) for one in self.matched(outputs, targets)])
+        """Return [B], each picture's own mean average precision."""
+        return np.array([rightness(one) for one in self.matched(outputs, targets)])
 
     def score(self, outputs: Tensor, targets: Tensor) -> float:
         """Return mAP@[.5:.95] by COCO's definition, 0..1."""

@@ -25,7 +25,7 @@ from edgestill.inference.joint.inputs import input_frame, input_of_frame, stacke
 from edgestill.inference.joint.model import JointModel
 from edgestill.inference.joint.samples import Samples
 from edgestill.inference.joint.task import Task
-from edgestill.inference.tradeoffs import Outcomes, Way
+from edgestill.inference.tradeoffs import Choice, Outcomes, Places, Way
 
 _CHUNK = 200
 
@@ -209,11 +209,11 @@ def _counted(run: Callable[[], Tensor]) -> float:
 
 def _score(
     task: Task[Tensor], outputs: Sequence[Tensor], targets_n: Tensor
-) -> Callable[[np.ndarray[tuple[int], np.dtype[np.int64]]], float] | None:
+) -> Callable[[Choice, Places], float] | None:
     """Return the figure of merit of a choice, where it is no mean over samples."""
     if not isinstance(task, Detection):
         return None
     matched = [task.matched(one, targets_n) for one in outputs]
-    return lambda chosen: mean_average_precision(
-        [matched[way][place] for place, way in enumerate(chosen)]
+    return lambda chosen, places: mean_average_precision(
+        [matched[chosen[place]][place] for place in places]
     )

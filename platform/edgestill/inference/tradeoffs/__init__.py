@@ -10,7 +10,7 @@ from edgestill.inference.tradeoffs.operating import (
     improved,
     try_all,
 )
-from edgestill.inference.tradeoffs.outcomes import Choice, Outcomes, Point, Way, point
+from edgestill.inference.tradeoffs.outcomes import Choice, Outcomes, Places, Point, Way, point
 from edgestill.inference.tradeoffs.pareto import front, hypervolume
 from edgestill.inference.tradeoffs.policies import (
     GatePolicy,
@@ -24,6 +24,7 @@ __all__ = [
     "Choice",
     "GatePolicy",
     "Outcomes",
+    "Places",
     "Point",
     "Policy",
     "PricedPolicy",

@@ -23,34 +23,42 @@ class Tried:
     """Policies on one set of inputs.
 
     Attributes:
+        outcomes: of N inputs.
         policies: P of them.
         points: of each, what it costs and gives.
-        right_PN: how right the answers are that each chooses.
+        choices_PN: of each, what it chooses.
     """
 
+    outcomes: Outcomes
     policies: Sequence[Policy]
     points: Sequence[Point]
-    right_PN: Floats
-
-    def costs(self) -> Floats:
-        """Return [P, 3]: bytes, operations, and what is missing to being right."""
-        return np.array([(one.bytes_sent, one.flops, 1.0 - one.right) for one in self.points])
+    choices_PN: Sequence[Choice]
 
     def beside(self, other: "Tried") -> "Tried":
         """Return these policies and others on the same inputs."""
-        return Tried(
+        return replace(
+            self,
             policies=[*self.policies, *other.policies],
             points=[*self.points, *other.points],
-            right_PN=np.concatenate([self.right_PN, other.right_PN]),
+            choices_PN=[*self.choices_PN, *other.choices_PN],
         )
 
     def only(self, places: Sequence[int]) -> "Tried":
         """Return the policies at some places, in that order."""
-        return Tried(
+        return replace(
+            self,
             policies=[self.policies[place] for place in places],
             points=[self.points[place] for place in places],
-            right_PN=self.right_PN[list(places)],
+            choices_PN=[self.choices_PN[place] for place in places],
         )
+
+    def right_PN(self) -> Floats:  # noqa: N802 - shape letters
+        """Return how right the answers are that each policy chooses."""
+        return np.stack([self.outcomes.right_of(chosen) for chosen in self.choices_PN])
+
+    def costs(self) -> Floats:
+        """Return [P, 3]: bytes, operations, and what is missing to being right."""
+        return np.array([(one.bytes_sent, one.flops, 1.0 - one.right) for one in self.points])
 
     def front(self) -> list[Policy]:
         """Return the policies that no other betters."""
@@ -70,17 +78,19 @@ def try_all(policies: Sequence[Policy], answers: Answers, outcomes: Outcomes) ->
     return tried_with(policies, _choices(policies, answers), outcomes)
 
 
-def tried_with(policies: Sequence[Policy], choices: Iterable[Choice], outcomes: Outcomes) -> Tried:
+def tried_with(
+    policies: Sequence[Policy], choices_PN: Iterable[Choice], outcomes: Outcomes
+) -> Tried:
     """Return what policies give that choose so; what several choose alike is scored once."""
     points: dict[bytes, Point] = {}
-    found, right = [], []
-    for policy, chosen in zip(policies, choices, strict=True):
+    found, chosen_PN = [], []
+    for policy, chosen in zip(policies, choices_PN, strict=True):
         key = np.asarray(chosen, np.uint8).tobytes()
         if key not in points:
             points[key] = point(policy.name, outcomes, chosen)
         found.append(replace(points[key], name=policy.name))
-        right.append(outcomes.right_of(chosen))
-    return Tried(policies=policies, points=found, right_PN=np.stack(right))
+        chosen_PN.append(chosen)
+    return Tried(outcomes=outcomes, policies=policies, points=found, choices_PN=chosen_PN)
 
 
 def _choices(policies: Sequence[Policy], answers: Answers) -> Iterator[Choice]:
@@ -96,23 +106,28 @@ def _choices(policies: Sequence[Policy], answers: Answers) -> Iterator[Choice]:
 def improved(base: Tried, others: Tried, *, standard_errors: float) -> Tried:
     """Return, for each policy of ``base``, one that costs no more and is no worse.
 
-    That is the most accurate of ``others`` that sends no more bytes and takes no more operations,
-    if it is better than can be told apart from chance; else the policy itself, so that where
-    validation data cannot tell nothing is changed (after the rule of one standard error, Breiman et
-    al., 1984).
+    That is, of ``others`` that send no more bytes and take no more operations, the one whose lead
+    is the surest, if it is better than can be told apart from chance; else the policy itself, so
+    that where validation data cannot tell nothing is changed (after the rule of one standard error,
+    Breiman et al., 1984).
 
     Args:
         base: policies on validation data.
         others: on the same inputs.
-        standard_errors: of the mean paired difference, by which another must be better.
+        standard_errors: of the difference on these inputs, by which another must be better.
     """
-    costs, places = others.costs(), []
-    for place, (own, right_N) in enumerate(zip(base.points, base.right_PN, strict=True)):
+    costs, right_PN, places = others.costs(), others.right_PN(), []
+    for place, (own, chosen) in enumerate(zip(base.points, base.choices_PN, strict=True)):
         within = (costs[:, 0] <= own.bytes_sent) & (costs[:, 1] <= own.flops)
-        gains = np.where(within, 1.0 - costs[:, 2] - own.right, -np.inf)
-        best = int(gains.argmax())
-        margin = standard_errors * standard_error(others.right_PN[best] - right_N)
-        better = within[best] and gains[best] > margin
+        gains = 1.0 - costs[:, 2] - own.right
+        leads = gains - standard_errors * standard_error(right_PN - base.outcomes.right_of(chosen))
+        best = int(np.where(within & (gains > 0.0), leads, -np.inf).argmax())
+        better = (
+            within[best]
+            and gains[best] > 0.0
+            and gains[best]
+            > standard_errors * difference_error(base.outcomes, others.choices_PN[best], chosen)
+        )
         places.append(len(base.policies) + best if better else place)
     return base.beside(others).only(places)
 
@@ -153,8 +168,8 @@ def cheapest(
         standard_errors: of the mean paired difference, by which the share must be exceeded, as
             validation data flatters what is chosen by it.
     """
-    beyond = tried.right_PN - kept * reference.right_N
-    margins = standard_errors * np.apply_along_axis(standard_error, 1, beyond)
+    beyond = tried.right_PN() - kept * reference.right_N
+    margins = standard_errors * standard_error(beyond)
     costs = tried.costs()
     enough = np.flatnonzero(1.0 - costs[:, 2] - kept * reference.score >= margins)
     if not len(enough):
@@ -162,12 +177,29 @@ def cheapest(
     return tried.policies[int(enough[costs[enough, 0].argmin()])]
 
 
-def standard_error(values_N: Floats) -> float:
+def difference_error(outcomes: Outcomes, chosen: Choice, other: Choice) -> float:
+    """Return the standard error of how much better one choice is than another on the same inputs.
+
+    By leaving out each block of consecutive inputs in turn (block jackknife: Künsch, Annals of
+    Statistics 1989), as the figure of merit may be no mean, and neighbours may show one thing.
+    """
+    places = np.arange(len(chosen))
+    blocks = np.array_split(places, min(_BLOCKS, len(places)))
+    rests = [np.setdiff1d(places, block) for block in blocks]
+    changes = [outcomes.merit(chosen, rest) - outcomes.merit(other, rest) for rest in rests]
+    return float(np.std(changes) * np.sqrt(len(blocks) - 1))
+
+
+def standard_error(values_N: Floats) -> Floats:
     """Return the standard error of the mean of N values, whose neighbours may be alike.
 
     By the means of blocks of consecutive values (batch means: Law & Carson, Operations Research
-    1979), as several validation inputs may show one thing; N is at least 2.
+    1979).
+
+    Args:
+        values_N: [..., N], N at least 2.
     """
-    blocks = np.array_split(values_N, min(_BLOCKS, len(values_N)))
-    means = np.array([block.mean() for block in blocks])
-    return float(means.std(ddof=1) / np.sqrt(len(means)))
+    blocks = np.array_split(values_N, min(_BLOCKS, values_N.shape[-1]), axis=-1)
+    means = np.stack([block.mean(axis=-1) for block in blocks], axis=-1)
+    error: Floats = means.std(axis=-1, ddof=1) / np.sqrt(len(blocks))
+    return error

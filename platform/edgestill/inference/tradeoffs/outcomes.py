@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 Choice = NDArray[np.int64]
 """For each of N inputs the place of its way in ``Outcomes.ways``."""
 
+Places = NDArray[np.int64]
+"""Of some of the inputs."""
+
 Kind = Literal["edge", "features", "input"]
 
 
@@ -48,14 +51,14 @@ class Outcomes:
         edge: the device alone.
         features: the cloud from features, one for each rate, coarsest first; may be empty.
         whole_input: the cloud from the input.
-        score: the figure of merit of a choice where it is no mean over inputs, such as mean average
-            precision; the mean of ``right`` without it.
+        score: the figure of merit of a choice on some of the inputs, where it is no mean over them,
+            such as mean average precision; the mean of ``right`` without it.
     """
 
     edge: Way
     features: Sequence[Way]
     whole_input: Way
-    score: Callable[[Choice], float] | None = None
+    score: Callable[[Choice, Places], float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse ways that were measured on different inputs."""
@@ -72,6 +75,13 @@ class Outcomes:
         """Return [N], how right each chosen answer is."""
         right: Floats = np.stack([way.right for way in self.ways])[chosen, np.arange(len(chosen))]
         return right
+
+    def merit(self, chosen: Choice, places: Places | None = None) -> float:
+        """Return the figure of merit of a choice [N], on all inputs or on those at some places."""
+        own = np.arange(len(chosen)) if places is None else places
+        if self.score is not None:
+            return self.score(chosen, own)
+        return float(self.right_of(chosen)[own].mean())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +119,13 @@ def point(name: str, outcomes: Outcomes, chosen: Choice) -> Point:
         chosen: [N]. Every input is first looked at by the device, as the choice needs its answer.
     """
     ways = outcomes.ways
-    right = outcomes.right_of(chosen).mean() if outcomes.score is None else outcomes.score(chosen)
     sent = np.stack([way.bytes_sent for way in ways])[chosen, np.arange(len(chosen))]
     # What is sent as features was looked at already; an input that is sent was too.
     edge = np.array([max(way.edge_flops, outcomes.edge.edge_flops) for way in ways])[chosen]
     cloud = np.array([way.cloud_flops for way in ways])[chosen]
     return Point(
         name=name,
-        right=float(right),
+        right=outcomes.merit(chosen),
         bytes_sent=float(sent.mean()),
         edge_flops=float(edge.mean()),
         cloud_flops=float(cloud.mean()),

@@ -34,10 +34,10 @@ BUDGETS = (0.02, 0.05, 0.1, 0.2, CLAIMED, 0.5, 1.0)
 EDGE_BUDGET = 0.522
 """A tenth less than the claims let the device compute, of the larger model."""
 
-BEYOND_DOUBT = 3.0
+BEYOND_DOUBT = 2.0
 """Standard errors by which Dynamic must gain on validation data to leave a simpler policy.
 
-With fewer, what one half of the validation data chose was at times worse on the other half."""
+With fewer, what one half of the validation data chose was often worse on the other half."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
