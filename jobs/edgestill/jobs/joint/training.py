@@ -181,8 +181,10 @@ def _architectures(
         name: try_all(policies(answers, outcomes, hardness, OFFLOAD_RATES), answers, outcomes)
         for name, policies in (("Independent", independent), ("Adaptive", adaptive))
     }
+    both = singles["Independent"].beside(singles["Adaptive"])
+    every = both.beside(try_dynamic(answers, outcomes))
     rows = []
-    for name, tried in {**singles, "Dynamic": try_dynamic(answers, outcomes)}.items():
+    for name, tried in {**singles, "Dynamic": every}.items():
         found = cheapest(tried, reference, kept=kept, standard_errors=SAFETY)
         chosen = None if found is None else found.choose(ran["test"].answers(task))
         rows.append(

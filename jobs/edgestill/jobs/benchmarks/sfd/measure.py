@@ -55,6 +55,8 @@ def measure(*, quick: bool, quiet: bool) -> Measured:
             else:
                 outcomes.append(found)
                 advance(f"{found.point.scenario.dataset}: {found.point.policy}")
+        pool.close()
+        pool.join()
     return judged(field, seeds, teachers, outcomes, leaks)
 
 
