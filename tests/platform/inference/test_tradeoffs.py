@@ -1,4 +1,4 @@
-"""Trade-offs: what a choice costs, which points are worth having, what Dynamic learns."""
+"""Trade-offs: what a choice costs, how much points cover, what Dynamic learns."""
 
 from dataclasses import replace
 
@@ -20,7 +20,6 @@ from edgestill.inference.tradeoffs import (
     best_within,
     cheapest,
     dynamic,
-    front,
     gate_curve,
     hypervolume,
     improved,
@@ -76,26 +75,11 @@ def test_ways_of_other_inputs_are_refused():
 points = arrays(float, st.tuples(st.integers(1, 12), st.just(3)), elements=st.floats(0, 1))
 
 
-@given(points)
-def test_nobody_on_the_front_is_bettered_and_everybody_off_it_is(costs):
-    kept = set(front(range(len(costs)), costs))
-    for place, own in enumerate(costs):
-        bettered = any(
-            (other <= own).all() and ((other < own).any() or n < place)
-            for n, other in enumerate(costs)
-            if n != place
-        )
-        assert (place in kept) != bettered
-
-
 @given(points, points)
-def test_more_points_never_cover_less_and_the_front_covers_all(costs, more):
+def test_more_points_never_cover_less(costs, more):
     reference = np.full(3, 1.1)
     whole = hypervolume(np.concatenate([costs, more]), reference)
     assert whole >= hypervolume(costs, reference) - 1e-12
-    assert hypervolume(np.array(front(list(costs), costs)), reference) == pytest.approx(
-        hypervolume(costs, reference)
-    )
 
 
 def test_hypervolume_of_two_boxes_that_overlap():

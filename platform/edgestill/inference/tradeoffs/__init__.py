@@ -11,7 +11,7 @@ from edgestill.inference.tradeoffs.operating import (
     try_all,
 )
 from edgestill.inference.tradeoffs.outcomes import Choice, Outcomes, Places, Point, Way, point
-from edgestill.inference.tradeoffs.pareto import front, hypervolume
+from edgestill.inference.tradeoffs.pareto import hypervolume
 from edgestill.inference.tradeoffs.policies import (
     GatePolicy,
     Policy,
@@ -36,7 +36,6 @@ __all__ = [
     "best_within",
     "cheapest",
     "dynamic",
-    "front",
     "gate_curve",
     "held_out_worth",
     "hypervolume",

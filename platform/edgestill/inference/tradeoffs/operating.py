@@ -11,7 +11,6 @@ import numpy as np
 from edgestill.errors import InputError
 from edgestill.inference.gates import Answers
 from edgestill.inference.tradeoffs.outcomes import Choice, Floats, Outcomes, Point, point
-from edgestill.inference.tradeoffs.pareto import front
 from edgestill.inference.tradeoffs.policies import Policy
 
 _BLOCKS = 40
@@ -59,10 +58,6 @@ class Tried:
     def costs(self) -> Floats:
         """Return [P, 3]: bytes, operations, and what is missing to being right."""
         return np.array([(one.bytes_sent, one.flops, 1.0 - one.right) for one in self.points])
-
-    def front(self) -> list[Policy]:
-        """Return the policies that no other betters."""
-        return front(self.policies, self.costs())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

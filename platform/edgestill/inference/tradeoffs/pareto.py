@@ -1,30 +1,9 @@
-"""Which trade-offs are worth having, and how much they cover together."""
-
-from collections.abc import Sequence
-from typing import TypeVar
+"""How much trade-offs cover together."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Item = TypeVar("Item")
-
-
-def front(items: Sequence[Item], costs_MK: Floats) -> list[Item]:  # noqa: N803 - shape letters
-    """Return the items that no other betters: each cost is to be low.
-
-    Args:
-        items: M of them.
-        costs_MK: K costs of each. Of items with equal costs the first is kept.
-    """
-    kept = []
-    for place, costs in enumerate(costs_MK):
-        no_worse = (costs_MK <= costs).all(axis=1)
-        better = no_worse & (costs_MK < costs).any(axis=1)
-        twin_before = no_worse[:place] & (costs_MK[:place] == costs).all(axis=1)
-        if not better.any() and not twin_before.any():
-            kept.append(items[place])
-    return kept
 
 
 def hypervolume(costs_MK: Floats, reference_K: Floats) -> float:  # noqa: N803 - shape letters
