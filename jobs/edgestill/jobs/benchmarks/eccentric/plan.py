@@ -72,13 +72,13 @@ FULL = Amount(
 QUICK = Amount(
     seeds={CLASSIFICATION: (31,), DETECTION: (31,)},
     lengths={
-        CLASSIFICATION: Length(public=5_000, cloud=4.0, edge=6.0, adaptation=4.0, tested=800),
+        CLASSIFICATION: Length(public=5_000, cloud=3.0, edge=6.0, adaptation=3.0, tested=800),
         DETECTION: Length(
             public=800,
-            cloud=8.0,
+            cloud=6.0,
             edge=5.0,
             adaptation=3.0,
-            tested=200,
+            tested=160,
             features=1.0,
             rate_weights=_DETECTION_RATES,
         ),
