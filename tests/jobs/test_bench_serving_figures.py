@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from edgestill.jobs.benchmarks.serving import contest, links, verdict
-from edgestill.jobs.benchmarks.serving.amount import QUICK, SIDES
+from edgestill.jobs.benchmarks.serving.amount import FULL, SIDES
 from edgestill.jobs.benchmarks.serving.contest import Turn
 from edgestill.jobs.benchmarks.serving.devices import Asked
 from edgestill.jobs.benchmarks.serving.killing import Kill, Outage
@@ -52,7 +52,7 @@ HARASSED = Harassed(
 )
 FOUND = Found(
     reasons={},
-    closed={count: everyone(turn(300.0), turn(200.0), turn(150.0)) for count in QUICK.connections},
+    closed={count: everyone(turn(300.0), turn(200.0), turn(150.0)) for count in FULL.connections},
     equal_per_s=50.0,
     equal=everyone(turn(p99_ms=6.0), turn(p99_ms=9.0), turn(p99_ms=4.0)),
     higher_per_s=90.0,
@@ -64,7 +64,7 @@ FOUND = Found(
 
 
 def claims(found):
-    return {claim.id: claim for claim in verdict.judged(QUICK, found).claims}
+    return {claim.id: claim for claim in verdict.judged(FULL, found).claims}
 
 
 def test_ours_is_judged_against_the_better_form_of_fastapi():
@@ -104,11 +104,11 @@ def test_a_side_that_does_not_start_is_shown_with_its_reason():
     found = replace(
         FOUND,
         reasons={"ray_serve": "no ray.serve", "ray_serve_batch": "no ray.serve"},
-        closed=dict.fromkeys(QUICK.connections, without),
+        closed=dict.fromkeys(FULL.connections, without),
         equal=without,
         higher=without,
     )
-    measured = verdict.judged(QUICK, found)
+    measured = verdict.judged(FULL, found)
     assert [row[-1] for row in measured.tables[0].rows if row[0] == "Ray Serve"] == ["no ray.serve"]
     assert all(claim.holds for claim in measured.claims)
 

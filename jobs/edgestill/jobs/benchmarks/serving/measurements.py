@@ -86,7 +86,7 @@ def measured_sides(folder: Path, amount: Amount, told: Told) -> Found:
     """
     with ExitStack() as stack:
         told("sides start")
-        sides, reasons = stack.enter_context(serving_sides(folder))
+        sides, reasons = stack.enter_context(serving_sides(folder, amount.sides))
         generator = Generator(write_frames(folder), folder)
         stack.callback(generator.close)
         warm_up(sides, generator)

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 
 from edgestill.jobs.benchmarks.form import ResultTable
-from edgestill.jobs.benchmarks.serving.amount import OURS, SIDES, Amount
+from edgestill.jobs.benchmarks.serving.amount import OURS, Amount
 from edgestill.jobs.benchmarks.serving.contest import Turn, Turns
 from edgestill.jobs.benchmarks.serving.measurements import Found
 
@@ -35,7 +35,7 @@ def tables(amount: Amount, found: Found) -> list[ResultTable]:
 
 def _throughput(amount: Amount, found: Found) -> ResultTable:
     rows = []
-    for name in SIDES:
+    for name in amount.sides:
         if name in found.reasons:
             rows.append((TITLES[name], *[_NONE] * len(amount.connections), found.reasons[name]))
             continue
