@@ -88,3 +88,17 @@ def test_a_difference_is_as_sure_as_its_blocks_and_its_figure_of_merit():
     assert difference_error(outcomes, edge, edge) == 0.0
     ranked = replace(outcomes, score=lambda chosen, places: float(chosen[places].max()))
     assert difference_error(ranked, whole, edge) == 0.0
+
+
+def test_what_counts_more_is_learned_more():
+    """The cloud mends every other input; only the doubtful ones count."""
+    answers, outcomes = dynamic_case()
+    doubt = gates.least_confidence(answers)
+    weights = np.where(doubt > 0.25, 2.0, 0.0)
+    weighted = replace(outcomes, weights=weights)
+    assert weighted.merit(np.full(3000, 2)) == pytest.approx(weights.mean())
+    assert weighted.shares_WN().max() == 1.0
+    worth = learn_worth(answers, weighted)(answers)
+    gains = worth[:, 2] - worth[:, 0]
+    assert gains[doubt > 0.35].min() > gains[doubt < 0.15].max()
+    assert worth[doubt < 0.15].max() < 0.1

@@ -189,6 +189,15 @@ def test_networks_pass_tokens_and_features_of_the_shapes_that_they_declare(side)
     assert cloud.answer(adapted).shape == outputs
 
 
+def test_pictures_count_by_their_objects_as_in_mean_average_precision():
+    box = [0, 0, 9, 9]
+    # The crowd of the last picture is no object.
+    three = objects([box] * 4, [0, 1, 2, 2], [False, False, False, True])
+    targets = padded_objects([objects([], []), objects([box], [1]), three])
+    assert TASK.weights(targets) == pytest.approx([0.0, 0.75, 2.25])
+    assert TASK.weights(targets[:1]).tolist() == [0.0]
+
+
 def test_a_device_begins_with_the_features_of_the_cloud_and_a_head_of_its_own():
     edge, cloud = EdgeDetector(CLASSES).eval(), CloudDetector(CLASSES).eval()
     picture = torch.randn(2, 3, 96, 96)

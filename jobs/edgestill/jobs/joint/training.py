@@ -175,7 +175,7 @@ def _architectures(
     judged = ran["test"].outcomes(task, splits.test.targets_n)
     whole = np.full(len(splits.validation), len(outcomes.ways) - 1)
     reference = Reference(
-        score=point("cloud", outcomes, whole).right, right_N=outcomes.whole_input.right
+        score=point("cloud", outcomes, whole).right, right_N=outcomes.right_of(whole)
     )
     singles = {
         name: try_all(policies(answers, outcomes, hardness, OFFLOAD_RATES), answers, outcomes)

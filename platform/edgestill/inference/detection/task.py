@@ -68,6 +68,12 @@ class Detection:
         pairs = zip(self.found(outputs), unpadded_objects(targets), strict=True)
         return [matched(found, objects) for found, objects in pairs]
 
+    def weights(self, targets: Tensor) -> Floats:
+        """Return [B], the objects of each picture over their mean, as each counts alike."""
+        counts = np.array([(~one.crowd).sum() for one in unpadded_objects(targets)], np.float64)
+        weights: Floats = counts / max(counts.mean(), 1.0 / len(counts))
+        return weights
+
     def right(self, outputs: Tensor, targets: Tensor) -> Floats:
         """Return [B], each picture's own mean average precision."""
         return np.array([rightness(one) for one in self.matched(outputs, targets)])

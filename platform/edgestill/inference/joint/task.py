@@ -31,6 +31,10 @@ class Task(Protocol[Targets]):
         """Return each output as an answer of a tier."""
         ...
 
+    def weights(self, targets: Targets) -> Floats | None:
+        """Return [B], how much inputs count for :meth:`score`, 1 in the mean; None if alike."""
+        ...
+
     def right(self, outputs: Tensor, targets: Targets) -> Floats:
         """Return [B], how right each output is, 0..1, for gates and choices of ways."""
         ...

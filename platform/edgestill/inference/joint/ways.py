@@ -62,6 +62,7 @@ class Ran:
             features=ways[1:-1],
             whole_input=ways[-1],
             score=_score(task, self.outputs, targets_n),
+            weights=task.weights(targets_n),
         )
 
     def _way(self, place: int, task: Task[Tensor], targets_n: Tensor) -> Way:

@@ -6,8 +6,6 @@ debiased machine learning", Econometrics Journal 2018, section 3). Neighbours ma
 thing, such as one digit on several photographs, so blocks are of consecutive inputs.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from edgestill.inference.gates import Answers
@@ -34,14 +32,11 @@ def try_dynamic(answers: Answers, outcomes: Outcomes) -> Tried:
 
 def held_out_worth(answers: Answers, outcomes: Outcomes) -> Floats:
     """Return [N, W], how right each way is expected to be, learned without the input's block."""
-    features = features_of(answers)
+    features, shares = features_of(answers), outcomes.shares_WN()
     rows = np.arange(len(features))
     values = np.empty((len(rows), len(outcomes.ways)))
     for block in np.array_split(rows, min(_FOLDS, len(rows))):
         others = np.setdiff1d(rows, block)
-        ways = [
-            replace(way, right=way.right[others], bytes_sent=way.bytes_sent[others])
-            for way in outcomes.ways
-        ]
-        values[block] = fitted_worth(features[others], ways).of(features[block])
+        learned = fitted_worth(features[others], shares[:, others], outcomes.ways)
+        values[block] = learned.of(features[block])
     return values

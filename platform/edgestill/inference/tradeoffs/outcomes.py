@@ -53,12 +53,14 @@ class Outcomes:
         whole_input: the cloud from the input.
         score: the figure of merit of a choice on some of the inputs, where it is no mean over them,
             such as mean average precision; the mean of ``right`` without it.
+        weights: [N], how much each input counts for it, at least 0 and 1 in the mean; None is 1.
     """
 
     edge: Way
     features: Sequence[Way]
     whole_input: Way
     score: Callable[[Choice, Places], float] | None = None
+    weights: Floats | None = None
 
     def __post_init__(self) -> None:
         """Refuse ways that were measured on different inputs."""
@@ -72,9 +74,17 @@ class Outcomes:
         return (self.edge, *self.features, self.whole_input)
 
     def right_of(self, chosen: Choice) -> Floats:
-        """Return [N], how right each chosen answer is."""
+        """Return [N], how right each chosen answer is, times its weight."""
         right: Floats = np.stack([way.right for way in self.ways])[chosen, np.arange(len(chosen))]
-        return right
+        return right if self.weights is None else right * self.weights
+
+    def shares_WN(self) -> Floats:  # noqa: N802 - shape letters
+        """Return how right each of W ways is, of the most that any input can bring, 0..1."""
+        right = np.stack([way.right for way in self.ways])
+        if self.weights is None or not self.weights.any():
+            return right
+        shares: Floats = right * self.weights / self.weights.max()
+        return shares
 
     def merit(self, chosen: Choice, places: Places | None = None) -> float:
         """Return the figure of merit of a choice [N], on all inputs or on those at some places."""

@@ -98,12 +98,22 @@ def learn_worth(answers: Answers, outcomes: Outcomes) -> Worth:
         answers: of the device.
         outcomes: of the same inputs.
     """
-    return fitted_worth(features_of(answers), outcomes.ways)
+    return fitted_worth(features_of(answers), outcomes.shares_WN(), outcomes.ways)
 
 
-def fitted_worth(features_NF: Floats, ways: Sequence[Way]) -> Worth:  # noqa: N803 - shape letters
-    """Return the worth of ways for N inputs whose answers have such features."""
-    fitted = [fitted_regression(features_NF, way.right) for way in ways]
+def fitted_worth(
+    features_NF: Floats,  # noqa: N803 - shape letters
+    shares_WN: Floats,  # noqa: N803
+    ways: Sequence[Way],
+) -> Worth:
+    """Return the worth of W ways by how right they are for N inputs, whose answers show features.
+
+    Args:
+        features_NF: of the device's answers.
+        shares_WN: how right each way is, 0..1.
+        ways: what they cost.
+    """
+    fitted = [fitted_regression(features_NF, shares) for shares in shares_WN]
     return Worth(
         weights=np.stack([weights for weights, _ in fitted]),
         biases=np.array([bias for _, bias in fitted]),

@@ -111,7 +111,8 @@ def study(measured: Measurement, found: Rules) -> GateStudy:
     test, best = measured.test, found.best
     values = {name: rule(test.answers) for name, rule in found.by_name.items()}
     values[RANDOM] = at_random(measured.seed)(test.answers)
-    values[ORACLE] = oracle(test.outcomes.edge.right, test.outcomes.whole_input.right)
+    shares = test.outcomes.shares_WN()
+    values[ORACLE] = oracle(shares[0], shares[-1])
     curves = {name: _curve(test.outcomes, hard) for name, hard in values.items()}
     curves[BUDGETED] = _budgeted(measured, found.by_name[best])
     gates = sedna.CLASSIFICATION if measured.temperature is not None else sedna.DETECTION
@@ -148,9 +149,8 @@ def _of_told(rule: Hardness) -> Hardness:
 
 def _rules(measured: Measurement) -> dict[str, Hardness]:
     part = measured.validation
-    learned = learn_hardness(
-        part.answers, part.outcomes.edge.right, part.outcomes.whole_input.right
-    )
+    shares = part.outcomes.shares_WN()
+    learned = learn_hardness(part.answers, shares[0], shares[-1])
     if measured.temperature is None:
         return {
             "IBT 0.5": _of_told(unsure_boxes(0.5)),

@@ -55,10 +55,12 @@ def _threshold(
     if wanted.wanted == "recall":
         own = validation.watched_n
         return threshold_for_recall(curve(hardness[own], edge[own], features[own]), wanted.value)
-    found = curve(hardness, edge, features)
+    weights = task.weights(validation.targets_n)
+    counted = np.ones(len(edge)) if weights is None else weights
+    found = curve(hardness, counted * edge, counted * features)
     if wanted.wanted == "offload_rate":
         return for_offload_rate(found, wanted.value)
-    return _for_share_of_cloud(found, wanted.value * float(whole.mean()))
+    return _for_share_of_cloud(found, wanted.value * float((counted * whole).mean()))
 
 
 def _fog_doubt(model: JointModel, ran: Mapping[Tier, Ran], validation: Samples) -> float:
