@@ -144,10 +144,10 @@ class _Recoloured(Varied):
 class _Separable(nn.Module):
     """A convolution of each channel alone, then one across them, added to what came in."""
 
-    def __init__(self, width: int, size: int = 5) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(width, width, size, padding=size // 2, groups=width, bias=False),
+            nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.Conv2d(width, width, 1, bias=False),
