@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from edgestill.inference.gates import Answers, classified, detected, least_confidence
-from edgestill.inference.tradeoffs import Outcomes, Way
+from edgestill.inference.tradeoffs import OFFLOAD_RATES, Outcomes, Way
 from edgestill.jobs.benchmarks import BENCHMARKS
 from edgestill.jobs.benchmarks.eccentric import deadlines, fronts, gates, jpeg, sedna
 from edgestill.jobs.benchmarks.eccentric.ablation import (
@@ -204,7 +204,7 @@ def test_what_is_saved_is_counted_against_jpeg_and_the_larger_model_at_the_edge(
 def test_differences_are_means_over_the_seeds_of_the_same_operating_point(findings):
     own = [one for one in findings if one.task == "classification"]
     found = differences(own)
-    assert len(found) == 3 * len(fronts.OFFLOAD_RATES)
+    assert len(found) == 3 * len(OFFLOAD_RATES)
     assert all(len(one.by_seed) == 2 for one in found)
 
 

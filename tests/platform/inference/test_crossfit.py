@@ -8,11 +8,13 @@ from trade_off_case import dynamic_case, way
 
 from edgestill.inference import gates
 from edgestill.inference.tradeoffs import (
+    OFFLOAD_RATES,
     Outcomes,
     PricedPolicy,
     held_out_worth,
     learn_worth,
     try_all,
+    try_architectures,
     try_dynamic,
 )
 from edgestill.inference.tradeoffs.operating import difference_error, standard_error
@@ -102,3 +104,12 @@ def test_what_counts_more_is_learned_more():
     gains = worth[:, 2] - worth[:, 0]
     assert gains[doubt > 0.35].min() > gains[doubt < 0.15].max()
     assert worth[doubt < 0.15].max() < 0.1
+
+
+def test_dynamic_can_do_whatever_the_single_architectures_can_and_theirs_come_first():
+    answers, outcomes = dynamic_case(400)
+    inputs, features, every = try_architectures(answers, outcomes, gates.least_confidence)
+    assert len(inputs.policies) == len(features.policies) == len(OFFLOAD_RATES)
+    assert {policy.place for policy in features.policies} == {1}
+    assert every.policies[: 2 * len(OFFLOAD_RATES)] == [*inputs.policies, *features.policies]
+    assert all(isinstance(one, PricedPolicy) for one in every.policies[2 * len(OFFLOAD_RATES) :])

@@ -28,16 +28,12 @@ from edgestill.inference.joint.ways import Ran, run_ways
 from edgestill.inference.tradeoffs import (
     Point,
     Reference,
-    adaptive,
     cheapest,
-    independent,
     point,
-    try_all,
-    try_dynamic,
+    try_architectures,
 )
 from edgestill.report import versions_and_hardware
 
-OFFLOAD_RATES = tuple(np.linspace(0.0, 1.0, 21).tolist())
 USUALLY_KEPT = 0.99
 """Of the cloud's accuracy, by architectures, where the gate wants something else."""
 
@@ -169,7 +165,7 @@ def _architectures(
     model: JointModel, ran: Mapping[str, Ran], splits: Splits, kept: float
 ) -> list[dict[str, Any]]:
     """Return the cheapest point of each architecture that keeps an accuracy, by validation."""
-    task, hardness = model.task("edge"), model.gate.hardness
+    task = model.task("edge")
     answers = ran["validation"].answers(task)
     outcomes = ran["validation"].outcomes(task, splits.validation.targets_n)
     judged = ran["test"].outcomes(task, splits.test.targets_n)
@@ -177,14 +173,9 @@ def _architectures(
     reference = Reference(
         score=point("cloud", outcomes, whole).right, right_N=outcomes.right_of(whole)
     )
-    singles = {
-        name: try_all(policies(answers, outcomes, hardness, OFFLOAD_RATES), answers, outcomes)
-        for name, policies in (("Independent", independent), ("Adaptive", adaptive))
-    }
-    both = singles["Independent"].beside(singles["Adaptive"])
-    every = both.beside(try_dynamic(answers, outcomes))
+    offered = try_architectures(answers, outcomes, model.gate.hardness)
     rows = []
-    for name, tried in {**singles, "Dynamic": every}.items():
+    for name, tried in zip(("Independent", "Adaptive", "Dynamic"), offered, strict=True):
         found = cheapest(tried, reference, kept=kept, standard_errors=SAFETY)
         chosen = None if found is None else found.choose(ran["test"].answers(task))
         rows.append(

@@ -19,8 +19,10 @@ from edgestill.inference.tradeoffs.policies import (
     Worth,
     learn_worth,
 )
+from edgestill.inference.tradeoffs.validated import OFFLOAD_RATES, try_architectures
 
 __all__ = [
+    "OFFLOAD_RATES",
     "Choice",
     "GatePolicy",
     "Outcomes",
@@ -44,5 +46,6 @@ __all__ = [
     "learn_worth",
     "point",
     "try_all",
+    "try_architectures",
     "try_dynamic",
 ]

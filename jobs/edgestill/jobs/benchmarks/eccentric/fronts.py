@@ -11,20 +11,17 @@ from edgestill.inference.tradeoffs import (
     Point,
     Policy,
     Tried,
-    adaptive,
     best_within,
     hypervolume,
     improved,
-    independent,
     point,
     try_all,
-    try_dynamic,
+    try_architectures,
 )
 from edgestill.jobs.benchmarks.eccentric.part import Measurement, Part
 
 INDEPENDENT, ADAPTIVE, DYNAMIC = "Independent", "Adaptive", "Dynamic"
 SINGLES = (INDEPENDENT, ADAPTIVE)
-OFFLOAD_RATES = tuple(np.linspace(0.0, 1.0, 21).tolist())
 CLAIMED = 0.288
 """A tenth less than the claims let be sent, of every input as JPEG."""
 
@@ -118,15 +115,10 @@ def _validated(measured: Measurement, rule: Hardness) -> dict[str, Tried]:
 
     Dynamic's are those of the single architectures, each with what it has in its place.
     """
-    answers, outcomes = measured.validation.answers, measured.validation.outcomes
-    singles = {
-        name: try_all(policies(answers, outcomes, rule, OFFLOAD_RATES), answers, outcomes)
-        for name, policies in ((INDEPENDENT, independent), (ADAPTIVE, adaptive))
-    }
-    both = singles[INDEPENDENT].beside(singles[ADAPTIVE])
-    # Of equals the first is taken: the simpler one.
-    every = both.beside(try_dynamic(answers, outcomes))
-    return {**singles, DYNAMIC: improved(both, every, standard_errors=BEYOND_DOUBT)}
+    part = measured.validation
+    inputs, features, every = try_architectures(part.answers, part.outcomes, rule)
+    dynamic = improved(inputs.beside(features), every, standard_errors=BEYOND_DOUBT)
+    return {INDEPENDENT: inputs, ADAPTIVE: features, DYNAMIC: dynamic}
 
 
 def _offered(tried: Tried, measured: Measurement) -> list[Offered]:
