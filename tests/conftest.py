@@ -1,5 +1,7 @@
 """A dataset and a configuration small enough to federate in a blink, for tests of every part."""
 
+import logging
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ray
 import yaml
 
 from edgestill.config import RunConfig, resolve
@@ -37,6 +40,22 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("state")
         patch.setenv("XDG_STATE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def ray_here() -> None:
+    """A Ray with more CPUs than there are: what counts is how many actors may start.
+
+    The pool that the actors' tests share holds two to the end of the session.
+    """
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray.init(
+        address="local",
+        num_cpus=8,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
 
 
 @pytest.fixture(scope="session")

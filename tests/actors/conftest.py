@@ -1,7 +1,5 @@
 """One Ray and one small pool for all tests of the actors."""
 
-import logging
-import os
 import sys
 from pathlib import Path
 
@@ -22,20 +20,6 @@ import grid_contract  # noqa: E402 - it lies beside the tests of all grids
 # Workers cannot import what lies beside tests.
 ray.cloudpickle.register_pickle_by_value(plain_apps)
 ray.cloudpickle.register_pickle_by_value(grid_contract)
-
-
-@pytest.fixture(scope="session")
-def ray_here():
-    """A Ray with more CPUs than there are: what counts is how many actors may start."""
-    if not ray.is_initialized():
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        ray.init(
-            address="local",
-            num_cpus=6,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,11 @@
 """A tiny dataset, runs on one Ray in this process, and runs of the command line beside it."""
 
-import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 import torch
 
 from edgestill.config import RunConfig, dump, load
@@ -35,20 +32,6 @@ def small_yaml(small_config, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("small") / "small.yaml"
     path.write_text(dump(small_config))
     return path
-
-
-@pytest.fixture(scope="session")
-def ray_here():
-    """A Ray with more CPUs than there are: what counts is how many actors may start."""
-    if not ray.is_initialized():
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        ray.init(
-            address="local",
-            num_cpus=6,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
 
 
 Run = Callable[..., dict[str, Any]]

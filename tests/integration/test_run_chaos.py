@@ -1,9 +1,16 @@
-"""However many actors there are, and whichever of them die: the same result."""
+"""However many actors there are, and whichever of them die: the same result, and none is left."""
 
+import gc
 import threading
 from pathlib import Path
 
+import pytest
 from processes import actor_processes, wait_until
+
+from edgestill.errors import EdgestillError
+from edgestill.jobs import main_job
+
+TITLES = ("ray::Cohort", "ray::Fog", "ray::Teacher", "ray::Telemetry")
 
 
 def checkpoints(run: Path) -> int:
@@ -60,3 +67,33 @@ def test_a_cohort_a_fog_and_the_teacher_killed_in_mid_run_change_nothing(
     exposition = (tmp_path / "metrics.prom").read_text()
     assert 'edgestill_actor_restarts_total{tier="cohort"} 1.0' in exposition
     assert "edgestill_devices_lost_total 0.0" in exposition
+
+
+@pytest.fixture
+def none_is_left():
+    """Check that a run's actors end with it, though nothing collects the handles to them."""
+    before = living()
+    gc.collect()
+    gc.disable()
+    yield
+    try:
+        wait_until(lambda: living() <= before, within_s=30, what="the end of the run's actors")
+    finally:
+        gc.enable()
+
+
+def living() -> set[int]:
+    return {process.pid for title in TITLES for process in actor_processes(title)}
+
+
+def test_a_run_that_ends_leaves_no_actor(run_here, none_is_left):
+    run_here("engine.cohorts=1", "federation.rounds=2")
+
+
+def test_a_run_that_fails_leaves_no_actor(run_here, none_is_left, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise EdgestillError("no report today")
+
+    monkeypatch.setattr(main_job, "build_report", fail)
+    with pytest.raises(EdgestillError, match="no report today"):
+        run_here("engine.cohorts=1", "federation.rounds=2")

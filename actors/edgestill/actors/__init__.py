@@ -1,6 +1,6 @@
 """Thin shells that give the platform's objects a process: the only place where Ray appears."""
 
-from edgestill.actors.cluster import check_address, cluster, here, start_actor
+from edgestill.actors.cluster import check_address, cluster, ending, here, start_actor
 from edgestill.actors.driver import RESUMED_FROM, submission
 from edgestill.actors.grid import RayGrid
 from edgestill.actors.placement import Placement, demand, reserved
@@ -20,6 +20,7 @@ __all__ = [
     "check_address",
     "cluster",
     "demand",
+    "ending",
     "here",
     "reserved",
     "start_actor",

@@ -99,6 +99,19 @@ def start_actor(
     return actor.options(name=name, scheduling_strategy=placement).remote(*arguments)
 
 
+@contextmanager
+def ending(actor: Any) -> Iterator[Any]:
+    """Yield an actor, and end it with the block, whatever happens.
+
+    Ray itself ends an actor only when Python has collected the last handle to it: in a process that
+    goes on, as in a notebook, that may be never.
+    """
+    try:
+        yield actor
+    finally:
+        ray.kill(actor)
+
+
 def here() -> NodeAffinitySchedulingStrategy:
     """Return the place of an actor that goes with this process: on the same node."""
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

@@ -5,7 +5,7 @@ import math
 import shlex
 import sys
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import ray
@@ -21,6 +21,7 @@ from edgestill.actors import (
     Telemetry,
     cluster,
     demand,
+    ending,
     here,
     reserved,
     start_actor,
@@ -103,40 +104,49 @@ class _Job:
         self._stages = stages
         self._store = MetricStore(max_device_series=self._config.telemetry.max_device_series)
         self._telemetry = start_actor(Telemetry, self._config.telemetry, cpus=0, placement=here())
+        self._teacher_name = f"teacher-{uuid.uuid4()}"
         self._run_label = f"{self._config.name}-{uuid.uuid4().hex[:8]}"
 
     def run(self, resume_from: Checkpoint | None) -> dict[str, Any]:
         """Export under the run's label, and tell Prometheus where as long as the run goes."""
-        telemetry = self._config.telemetry
-        exporter = address_of(telemetry.host, ray.get(self._telemetry.start.remote()))
-        log.info("metrics of %s at http://%s/metrics", self._run_label, exporter)
-        with announced(targets_folder(telemetry.targets_path), self._run_label, exporter):
-            return self._play(resume_from)
+        config = self._config.telemetry
+        with ExitStack() as stack:
+            telemetry = stack.enter_context(ending(self._telemetry))
+            exporter = address_of(config.host, ray.get(telemetry.start.remote()))
+            log.info("metrics of %s at http://%s/metrics", self._run_label, exporter)
+            targets = targets_folder(config.targets_path)
+            stack.enter_context(announced(targets, self._run_label, exporter))
+            teacher = stack.enter_context(ending(self._start_teacher()))
+            self._teach(teacher)
+            pool = stack.enter_context(closing(self._start_pool()))
+            return self._play(teacher, pool, resume_from)
 
-    def _play(self, resume_from: Checkpoint | None) -> dict[str, Any]:
-        """Teach, federate, compare, report."""
-        name = f"teacher-{uuid.uuid4()}"
-        teacher = start_actor(
+    def _start_teacher(self) -> Any:
+        return start_actor(
             Teacher,
             self._config,
             self._folder.teacher,
             "cuda" if self._placement.gpus else "cpu",
             cpus=0,
             gpus=self._placement.gpus,
-            name=name,
+            name=self._teacher_name,
             placement=self._placement.teacher,
         )
-        self._teach(teacher)
-        pool = Pool(
+
+    def _start_pool(self) -> Pool:
+        return Pool(
             make_client_app(self._config),
             self._config.engine,
             self._store,
             run_id=RUN_ID,
             fingerprint=self._world.fingerprint,
-            teacher=name,
+            teacher=self._teacher_name,
             placement=self._placement,
             watch=ClusterWatch(self._telemetry),
         )
+
+    def _play(self, teacher: Any, pool: Pool, resume_from: Checkpoint | None) -> dict[str, Any]:
+        """Federate, compare, report."""
         source = self._source(teacher)
         coordinator, personal = self._federate(pool, source, resume_from)
         peers = Peers(config=self._config, pool=pool, teacher=teacher, stages=self._stages)

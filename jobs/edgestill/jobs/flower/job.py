@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from flwr.serverapp import ServerApp
 
-from edgestill.actors import ClusterWatch, Telemetry, start_actor
+from edgestill.actors import ClusterWatch, Telemetry, ending, start_actor
 from edgestill.config import TelemetryConfig
 from edgestill.errors import EdgestillError
 from edgestill.federation.foreign import Round
@@ -88,15 +88,15 @@ def _run(
 def _exported(plan: Plan, store: MetricStore) -> Iterator[Any]:
     """Export the metrics inside the block, and tell Prometheus where."""
     config = TelemetryConfig()
-    telemetry = start_actor(Telemetry, config, cpus=0)
     label = f"{plan.project.name}-{uuid.uuid4().hex[:8]}"
-    exporter = address_of(config.host, ray.get(telemetry.start.remote()))
-    log.info("metrics of %s at http://%s/metrics", label, exporter)
-    with announced(targets_folder(config.targets_path), label, exporter):
-        try:
-            yield telemetry
-        finally:
-            store.set("edgestill_round_started_timestamp_seconds", math.nan)
+    with ending(start_actor(Telemetry, config, cpus=0)) as telemetry:
+        exporter = address_of(config.host, ray.get(telemetry.start.remote()))
+        log.info("metrics of %s at http://%s/metrics", label, exporter)
+        with announced(targets_folder(config.targets_path), label, exporter):
+            try:
+                yield telemetry
+            finally:
+                store.set("edgestill_round_started_timestamp_seconds", math.nan)
 
 
 class _Follower:
