@@ -10,7 +10,7 @@ from edgestill.data.digit_scenes import load_digit_scenes
 from edgestill.data.digit_scenes.scenes import LEAST_INKED, SIDE, draw, inked_of, scenes
 from edgestill.data.photo_digits.samples import samples
 
-CHECKED = range(0, 3500, 25)
+CHECKED = range(0, 4700, 25)
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,11 @@ def every():
 
 def test_it_is_small_as_committed_and_has_the_promised_parts(dataset):
     assert bundled.artefact_of("digit_scenes").stat().st_size < 200_000
-    assert dataset.images.shape == (3500, 3, SIDE, SIDE)
+    assert dataset.images.shape == (4700, 3, SIDE, SIDE)
     assert dataset.class_names == tuple("0123456789")
     assert {name: len(rows) for name, rows in dataset.splits.items()} == {
         "public": 2000,
-        "validation": 400,
+        "validation": 1600,
         "private": 500,
         "test": 600,
     }

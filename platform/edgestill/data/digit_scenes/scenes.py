@@ -22,7 +22,7 @@ from edgestill.data.composites import (
 
 NAME = "digit_scenes/1"
 SIDE = 96
-SCENES = {"public": 2_000, "validation": 400, "private": 500, "test": 600}
+SCENES = {"public": 2_000, "validation": 1_600, "private": 500, "test": 600}
 MOST_DIGITS = 5
 SIDES_PIXELS = (14, 40)
 MOST_DEGREES = 15
