@@ -87,7 +87,7 @@ class JointConfig(Section):
     @field_validator("gate")
     @classmethod
     def _rule_fits(cls, gate: GateConfig, info: ValidationInfo) -> GateConfig:
-        boxes = gate.rule in ("unsure_boxes", "mean_box_doubt", "box_variance")
+        boxes = gate.rule in BOX_RULES
         if gate.rule is not None and boxes != (info.data.get("data") == "digit_scenes"):
             raise ValueError(f"rule {gate.rule} is not for {info.data.get('data')}")
         return gate

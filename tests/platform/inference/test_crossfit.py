@@ -17,7 +17,6 @@ from edgestill.inference.tradeoffs import (
     try_architectures,
     try_dynamic,
 )
-from edgestill.inference.tradeoffs.operating import difference_error, standard_error
 
 
 def coin_case(seed):
@@ -67,29 +66,6 @@ def test_held_out_worth_is_what_the_other_blocks_teach():
         ),
     )
     np.testing.assert_allclose(values[:20], worth(answers)[:20], rtol=1e-3)
-
-
-def test_a_standard_error_counts_alike_neighbours_once():
-    values = np.random.default_rng(6).normal(size=400)
-    assert standard_error(values) == pytest.approx(1 / 20, rel=0.3)
-    assert standard_error(values.repeat(8)) == pytest.approx(standard_error(values), rel=0.3)
-
-
-def test_a_difference_is_as_sure_as_its_blocks_and_its_figure_of_merit():
-    """Of a mean the jackknife gives the usual error; where one way always wins there is none."""
-    rng = np.random.default_rng(7)
-    right = rng.random((2, 400))
-    outcomes = Outcomes(
-        edge=way("edge", right[0], 0, 10.0, 0.0),
-        features=[],
-        whole_input=way("input", right[1], 400, 10.0, 100.0),
-    )
-    edge, whole = np.zeros(400, np.int64), np.ones(400, np.int64)
-    found = difference_error(outcomes, whole, edge)
-    assert found == pytest.approx(standard_error(right[1] - right[0]), rel=1e-6)
-    assert difference_error(outcomes, edge, edge) == 0.0
-    ranked = replace(outcomes, score=lambda chosen, places: float(chosen[places].max()))
-    assert difference_error(ranked, whole, edge) == 0.0
 
 
 def test_what_counts_more_is_learned_more():

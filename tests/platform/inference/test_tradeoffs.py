@@ -134,22 +134,22 @@ def test_what_policies_choose_alike_is_scored_once():
     assert len(scored) == 1
 
 
-def test_what_improves_costs_no_more_and_is_better_beyond_doubt():
-    answers, outcomes = dynamic_case()
+@pytest.mark.parametrize(("inputs", "improved_rates"), [(600, set()), (3000, {0.2, 0.3})])
+def test_what_improves_costs_no_more_and_is_sure_by_as_many_inputs_as_there_are(
+    inputs, improved_rates
+):
+    answers, outcomes = dynamic_case(inputs)
     rates = (0.0, 0.2, 0.3, 1.0)
     base = try_all(independent(answers, outcomes, gates.least_confidence, rates), answers, outcomes)
     others = try_all(dynamic(learn_worth(answers, outcomes)), answers, outcomes)
-    found = improved(base, others, standard_errors=2.0)
-    assert found.policies[0] is base.policies[0]
-    changed = 0
+    found = improved(base, base.beside(others), confidence=0.95)
     for policy, new, own in zip(found.policies, found.points, base.points, strict=True):
         assert new == replace(point("", outcomes, policy.choose(answers)), name=policy.name)
         assert new.right >= own.right
         assert new.bytes_sent <= own.bytes_sent
         assert new.flops <= own.flops
-        changed += policy not in base.policies
-    assert changed >= 2
-    assert improved(base, others, standard_errors=1e9).policies == list(base.policies)
+    changed = zip(rates, found.policies, base.policies, strict=True)
+    assert {rate for rate, policy, own in changed if policy is not own} == improved_rates
 
 
 def test_the_most_accurate_within_a_budget_is_found_and_a_budget_below_all_is_refused():

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from edgestill.errors import InputError
 from edgestill.inference.gates import Answers
 from edgestill.inference.tradeoffs.outcomes import Choice, Floats, Outcomes, Point, point
 from edgestill.inference.tradeoffs.policies import Policy
-
-_BLOCKS = 40
-"""Enough for a standard error that is itself a ninth off."""
+from edgestill.inference.tradeoffs.uncertainty import (
+    critical_value,
+    difference_error,
+    standard_error,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,33 +101,37 @@ def _choices(policies: Sequence[Policy], answers: Answers) -> Iterator[Choice]:
         yield policy.choose_by(values[id(basis)])
 
 
-def improved(base: Tried, others: Tried, *, standard_errors: float) -> Tried:
+def improved(base: Tried, every: Tried, *, confidence: float) -> Tried:
     """Return, for each policy of ``base``, one that costs no more and is no worse.
 
-    That is, of ``others`` that send no more bytes and take no more operations, the one whose lead
-    is the surest, if it is better than can be told apart from chance; else the policy itself, so
-    that where validation data cannot tell nothing is changed (after the rule of one standard error,
-    Breiman et al., 1984).
+    That is, of ``every`` policy that sends no more bytes and takes no more operations, the one
+    whose lead in rightness is the surest, if it is sure though the best of many was looked for, and
+    if the figure of merit says so too; else the policy itself, so that where validation data cannot
+    tell nothing is changed.
 
     Args:
         base: policies on validation data.
-        others: on the same inputs.
-        standard_errors: of the difference on these inputs, by which another must be better.
+        every: on the same inputs, those of ``base`` first.
+        confidence: above 0 and below 1, that no policy is left for one that leads by chance alone.
     """
-    costs, right_PN, places = others.costs(), others.right_PN(), []
-    for place, (own, chosen) in enumerate(zip(base.points, base.choices_PN, strict=True)):
-        within = (costs[:, 0] <= own.bytes_sent) & (costs[:, 1] <= own.flops)
-        gains = 1.0 - costs[:, 2] - own.right
-        leads = gains - standard_errors * standard_error(right_PN - base.outcomes.right_of(chosen))
-        best = int(np.where(within & (gains > 0.0), leads, -np.inf).argmax())
-        better = (
-            within[best]
-            and gains[best] > 0.0
-            and gains[best]
-            > standard_errors * difference_error(base.outcomes, others.choices_PN[best], chosen)
+    costs, right_PN = every.costs(), every.right_PN()
+    searches = [
+        np.flatnonzero((costs[:, 0] <= own.bytes_sent) & (costs[:, 1] <= own.flops))
+        for own in base.points
+    ]
+    leads = (right_PN[found] - right_PN[place] for place, found in enumerate(searches))
+    of_many = critical_value(leads, confidence=confidence)
+    of_one = NormalDist().inv_cdf(confidence)
+    places = []
+    for place, found in enumerate(searches):
+        leads_LN = right_PN[found] - right_PN[place]
+        sure = leads_LN.mean(axis=1) - of_many * standard_error(leads_LN)
+        best = int(found[sure.argmax()])
+        better = sure.max() > 0.0 and costs[place, 2] - costs[best, 2] > of_one * difference_error(
+            every.outcomes, every.choices_PN[best], every.choices_PN[place]
         )
-        places.append(len(base.policies) + best if better else place)
-    return base.beside(others).only(places)
+        places.append(best if better else place)
+    return every.only(places)
 
 
 def best_within(tried: Tried, *, most_bytes: float, most_edge_flops: float) -> Policy:
@@ -170,31 +177,3 @@ def cheapest(
     if not len(enough):
         return None
     return tried.policies[int(enough[costs[enough, 0].argmin()])]
-
-
-def difference_error(outcomes: Outcomes, chosen: Choice, other: Choice) -> float:
-    """Return the standard error of how much better one choice is than another on the same inputs.
-
-    By leaving out each block of consecutive inputs in turn (block jackknife: Künsch, Annals of
-    Statistics 1989), as the figure of merit may be no mean, and neighbours may show one thing.
-    """
-    places = np.arange(len(chosen))
-    blocks = np.array_split(places, min(_BLOCKS, len(places)))
-    rests = [np.setdiff1d(places, block) for block in blocks]
-    changes = [outcomes.merit(chosen, rest) - outcomes.merit(other, rest) for rest in rests]
-    return float(np.std(changes) * np.sqrt(len(blocks) - 1))
-
-
-def standard_error(values_N: Floats) -> Floats:
-    """Return the standard error of the mean of N values, whose neighbours may be alike.
-
-    By the means of blocks of consecutive values (batch means: Law & Carson, Operations Research
-    1979).
-
-    Args:
-        values_N: [..., N], N at least 2.
-    """
-    blocks = np.array_split(values_N, min(_BLOCKS, values_N.shape[-1]), axis=-1)
-    means = np.stack([block.mean(axis=-1) for block in blocks], axis=-1)
-    error: Floats = means.std(axis=-1, ddof=1) / np.sqrt(len(blocks))
-    return error

@@ -31,10 +31,8 @@ BUDGETS = (0.02, 0.05, 0.1, 0.2, CLAIMED, 0.5, 1.0)
 EDGE_BUDGET = 0.522
 """A tenth less than the claims let the device compute, of the larger model."""
 
-BEYOND_DOUBT = 2.0
-"""Standard errors by which Dynamic must gain on validation data to leave a simpler policy.
-
-With fewer, what one half of the validation data chose was often worse on the other half."""
+CONFIDENCE = 0.95
+"""That Dynamic leaves no simpler policy for one that leads on validation data by chance alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +115,7 @@ def _validated(measured: Measurement, rule: Hardness) -> dict[str, Tried]:
     """
     part = measured.validation
     inputs, features, every = try_architectures(part.answers, part.outcomes, rule)
-    dynamic = improved(inputs.beside(features), every, standard_errors=BEYOND_DOUBT)
+    dynamic = improved(inputs.beside(features), every, confidence=CONFIDENCE)
     return {INDEPENDENT: inputs, ADAPTIVE: features, DYNAMIC: dynamic}
 
 

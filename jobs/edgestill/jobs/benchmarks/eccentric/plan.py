@@ -54,7 +54,7 @@ EVERY = 100_000
 _DETECTION_RATES = (3.0, 1.0, 0.3)
 
 FULL = Amount(
-    seeds={CLASSIFICATION: (91, 92, 93), DETECTION: (91, 92, 93)},
+    seeds={CLASSIFICATION: (94, 95, 96), DETECTION: (94, 95, 96)},
     lengths={
         CLASSIFICATION: Length(public=EVERY, cloud=8.0, edge=12.0, adaptation=8.0, tested=EVERY),
         DETECTION: Length(
@@ -67,7 +67,7 @@ FULL = Amount(
             rate_weights=_DETECTION_RATES,
         ),
     },
-    ablated=(91,),
+    ablated=(94,),
 )
 QUICK = Amount(
     seeds={CLASSIFICATION: (31,), DETECTION: (31,)},
