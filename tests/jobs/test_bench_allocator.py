@@ -6,7 +6,8 @@ import pytest
 
 from edgestill.allocation import GroupSignals, Snapshot
 from edgestill.jobs.benchmarks import allocator, contest, decisions
-from edgestill.jobs.benchmarks.contest import Contestant, Scenario
+from edgestill.jobs.benchmarks.contest import Contestant
+from edgestill.jobs.benchmarks.scenario import Scenario
 
 TINY = Scenario(
     devices=6, rounds=2, energy_j=3.0, seeds=(5,), samples_per_round=8, teacher_epochs=1

@@ -9,20 +9,14 @@ from numpy.typing import NDArray
 from edgestill.allocation import Level, allocation_of
 from edgestill.config import RunConfig, digest
 from edgestill.federation import Member, RunState, World
+from edgestill.jobs.releases import leaves_device
 from edgestill.models import leading_block, load_arrays
-from edgestill.privacy import Ledger, Release, sample_epsilon
 from edgestill.report import SCHEMA, versions_and_hardware
 from edgestill.telemetry import MetricStore
 from edgestill.training import evaluate, lane_refusal
 
 TEACHER_GAP_TARGET = 0.05
 FEDAVG_GAIN_TARGET = 0.03
-
-LOSS_BYTES = 8
-"""What a device's report of its loss takes: a float64."""
-
-SCORES_BYTES = 40
-"""What a device's report on its held-out samples takes: their number and four shares, float64."""
 
 
 def build_report(
@@ -59,12 +53,7 @@ def build_report(
         "selection": _selection(config, state, members, class_share),
         "comparisons": dict(comparisons),
         "claims": claims(final["accuracy"], teacher, comparisons),
-        "privacy": {
-            "leaves_device": [
-                *_ledger(config, state, members, personal).rows(),
-                *_sample_rows(config, state, members),
-            ]
-        },
+        "privacy": {"leaves_device": leaves_device(config, state, members, personal)},
         "engine": {
             **engine,
             "trainings": _trainings(world, state.rows),
@@ -154,56 +143,6 @@ def _share(counts: NDArray[Any]) -> list[float]:
     return [float(count) / total if total else 0.0 for count in counts]
 
 
-def _ledger(
-    config: RunConfig,
-    state: RunState,
-    members: Mapping[int, Member],
-    personal: Mapping[str, Any],
-) -> Ledger:
-    """Return what leaves a device over the run; releases are those of the busiest device."""
-    summary_bytes = sum(member.summary_bytes for member in members.values())
-    releases = [
-        Release(
-            what="update",
-            noise_multiplier=config.privacy.update_noise_multiplier,
-            delta=config.privacy.delta,
-            releases=len(state.rows),
-            bytes=sum(row["uplink_bytes"]["update"] for row in state.rows),
-        )
-    ]
-    if summary_bytes:
-        releases.append(
-            Release(
-                what="summary",
-                noise_multiplier=config.knowledge.summary.noise_multiplier,
-                delta=config.privacy.delta,
-                bytes=summary_bytes,
-            )
-        )
-    if config.federation.selection == "utility":
-        # The loss on its own samples, by which a device is chosen; one number a round, no noise.
-        releases.append(
-            Release(
-                what="loss",
-                noise_multiplier=0.0,
-                delta=config.privacy.delta,
-                releases=len(state.rows),
-                bytes=LOSS_BYTES * sum(row["completed"] + row["late"] for row in state.rows),
-            )
-        )
-    if personal:
-        # How often each device's students were right on its own samples; no noise.
-        releases.append(
-            Release(
-                what="held-out scores",
-                noise_multiplier=0.0,
-                delta=config.privacy.delta,
-                bytes=SCORES_BYTES * personal["devices"],
-            )
-        )
-    return Ledger.of(*releases)
-
-
 def _trainings(world: World, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return how many trainings were vectorized, and why the others were not."""
     counts = {
@@ -216,37 +155,6 @@ def _trainings(world: World, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any
         # A trial or a lane failed on the devices' side, where it was logged.
         reason = lane_refusal(world.family.module(1.0)) or "the logs of the cohorts say why"
     return {**counts, "reason": reason}
-
-
-def _sample_rows(
-    config: RunConfig, state: RunState, members: Mapping[int, Member]
-) -> list[dict[str, Any]]:
-    """Return what training itself tells of one sample, under DP-SGD: the same bytes as updates.
-
-    Of the device with the fewest samples, each of which is in the largest share of its batches.
-    """
-    privacy = config.privacy
-    fewest = min((m.examples for m in members.values() if m.examples), default=0)
-    if privacy.sample_clip_norm is None or not fewest:
-        return []
-    return [
-        {
-            "what": "sample",
-            "mechanism": "dp-sgd",
-            "noise_multiplier": privacy.sample_noise_multiplier,
-            "releases": len(state.rows),
-            "epsilon": sample_epsilon(
-                samples=fewest,
-                batch_size=config.training.batch_size,
-                epochs=max(level.epochs for _, level in config.allocation.levels),
-                rounds=len(state.rows),
-                noise_multiplier=privacy.sample_noise_multiplier,
-                delta=privacy.delta,
-            ),
-            "delta": privacy.delta,
-            "bytes": 0,
-        }
-    ]
 
 
 def _final(

@@ -17,11 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgestill.jobs.benchmarks.contest import (
-    NAMES,
-    STATIC,
     Contestant,
     Outcome,
-    Scenario,
     begin_process,
     compete,
     teach_once,
@@ -29,6 +26,7 @@ from edgestill.jobs.benchmarks.contest import (
 from edgestill.jobs.benchmarks.decisions import gaps_to_exact, random_menus, timings
 from edgestill.jobs.benchmarks.form import Measured, at_least, at_most
 from edgestill.jobs.benchmarks.intervals import interval
+from edgestill.jobs.benchmarks.scenario import NAMES, STATIC, Scenario
 from edgestill.report import show_progress
 
 FULL = Scenario(devices=32, rounds=12, energy_j=30.0, seeds=(21, 22, 23))
