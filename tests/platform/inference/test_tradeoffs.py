@@ -134,7 +134,9 @@ def test_what_policies_choose_alike_is_scored_once():
     assert len(scored) == 1
 
 
-@pytest.mark.parametrize(("inputs", "improved_rates"), [(600, set()), (3000, {0.2, 0.3})])
+@pytest.mark.parametrize(
+    ("inputs", "improved_rates"), [(4, set()), (600, set()), (3000, {0.2, 0.3})]
+)
 def test_what_improves_costs_no_more_and_is_sure_by_as_many_inputs_as_there_are(
     inputs, improved_rates
 ):

@@ -47,6 +47,8 @@ def test_one_lead_is_held_to_its_own_quantile_and_the_best_of_many_to_more():
     assert many == pytest.approx(stats.t.ppf(0.95 ** (1 / 200), 99), abs=0.3)
     assert critical_value(np.split(leads, 10), confidence=0.95) == pytest.approx(many)
     assert critical_value([np.zeros((3, 400))], confidence=0.95) == 0.0
+    assert critical_value([], confidence=0.95) == 0.0
+    assert critical_value([np.ones((3, 4))], confidence=0.95) == np.inf
 
 
 def test_chance_alone_takes_the_best_of_many_beyond_it_as_seldom_as_was_asked():

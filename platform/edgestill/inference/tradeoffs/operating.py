@@ -124,14 +124,21 @@ def improved(base: Tried, every: Tried, *, confidence: float) -> Tried:
     of_one = NormalDist().inv_cdf(confidence)
     places = []
     for place, found in enumerate(searches):
-        leads_LN = right_PN[found] - right_PN[place]
-        sure = leads_LN.mean(axis=1) - of_many * standard_error(leads_LN)
+        sure = _sure(right_PN[found] - right_PN[place], of_many)
         best = int(found[sure.argmax()])
         better = sure.max() > 0.0 and costs[place, 2] - costs[best, 2] > of_one * difference_error(
             every.outcomes, every.choices_PN[best], every.choices_PN[place]
         )
         places.append(best if better else place)
     return every.only(places)
+
+
+def _sure(leads_LN: Floats, errors: float) -> Floats:
+    """Return what is left of L leads after so many standard errors, infinitely many among them."""
+    error_L, sure_L = standard_error(leads_LN), np.zeros(len(leads_LN))
+    varied = error_L > 0.0
+    sure_L[varied] = leads_LN.mean(axis=1)[varied] - errors * error_L[varied]
+    return sure_L
 
 
 def best_within(tried: Tried, *, most_bytes: float, most_edge_flops: float) -> Policy:

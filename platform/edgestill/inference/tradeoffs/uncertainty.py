@@ -57,10 +57,10 @@ def critical_value(searches: Iterable[Floats], *, confidence: float, seed: int =
         seed: of the coins.
 
     Returns:
-        At least 0; 0 where there is no lead at all.
+        At least 0; 0 where there is no lead at all, infinite where too few inputs can tell.
     """
     coins_BD = np.random.default_rng(seed).choice([-1.0, 1.0], size=(_BLOCKS, _DRAWS))
-    highest_D = np.zeros(_DRAWS)
+    highest_D, blocks = np.zeros(_DRAWS), _BLOCKS
     for leads_LN in searches:
         means_LB = _block_means(leads_LN)
         blocks = means_LB.shape[1]
@@ -70,7 +70,8 @@ def critical_value(searches: Iterable[Floats], *, confidence: float, seed: int =
         highest_D = np.maximum(highest_D, flipped_LD.max(axis=0, initial=0.0))
     # The blocks' length stays whatever the coins say, and so gives the spread about their mean.
     spread_D = np.sqrt(np.maximum(blocks - highest_D**2, 0.0) / (blocks - 1))
-    return float(np.quantile(highest_D / spread_D, confidence))
+    with np.errstate(divide="ignore"):
+        return float(np.quantile(highest_D / spread_D, confidence, method="higher"))
 
 
 def _block_means(values_N: Floats) -> Floats:
