@@ -72,9 +72,9 @@ FULL = Amount(
 QUICK = Amount(
     seeds={CLASSIFICATION: (31,), DETECTION: (31,)},
     lengths={
-        CLASSIFICATION: Length(public=5_000, cloud=3.0, edge=6.0, adaptation=3.0, tested=800),
+        CLASSIFICATION: Length(public=4_200, cloud=3.0, edge=6.0, adaptation=3.0, tested=640),
         DETECTION: Length(
-            public=800,
+            public=640,
             cloud=6.0,
             edge=5.0,
             adaptation=3.0,
