@@ -3,6 +3,7 @@
 Letters: B inputs, N tokens, D features of a token.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ class Varied(nn.Module):
     """A part that in training changes inputs at random, and not what is right for them."""
 
 
-class EdgeNetwork(nn.Module):
+class EdgeNetwork(nn.Module, ABC):
     """A device's network: tokens of the inputs, and an answer from the tokens.
 
     Attributes:
@@ -27,26 +28,26 @@ class EdgeNetwork(nn.Module):
         After Sanh et al., "DistilBERT", 2019, section 3, whose student begins so.
         """
 
+    @abstractmethod
     def tokens(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return [B, N, D] of standardised inputs by kind, each [B, ...]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self, tokens: Tensor) -> Tensor:
         """Return the outputs for tokens [B, N, D], as the task reads them."""
-        raise NotImplementedError
 
 
-class CloudNetwork(nn.Module):
+class CloudNetwork(nn.Module, ABC):
     """A cloud's or a fog's network: features of the inputs, and an answer from the features."""
 
+    @abstractmethod
     def features(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return [B, ...] of standardised inputs by kind, each [B, ...]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self, features: Tensor) -> Tensor:
         """Return the outputs for features [B, ...], as the task reads them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def adapter(self, token_shape: tuple[int, int]) -> nn.Module:
         """Return an untrained module from a device's tokens [B, N, D] to such features."""
-        raise NotImplementedError
